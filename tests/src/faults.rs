@@ -1,0 +1,255 @@
+//! Kills a process of a starting container at a system call of its choice (ptrace(2)).
+//!
+//! A start is a conversation between processes, and each of them may die at any point of it. [`for_each_syscall`] lets
+//! them: it starts the same container again and again, and each time kills the process of one role one system call
+//! later than before, until the command is executed.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::sys::ptrace::{self, Options};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use crate::output::Output;
+use crate::run::Run;
+use crate::scene;
+use crate::screen::Screen;
+
+const EXEC: i32 = libc::PTRACE_EVENT_EXEC;
+const FORK: i32 = libc::PTRACE_EVENT_FORK;
+const VFORK: i32 = libc::PTRACE_EVENT_VFORK;
+const CLONE: i32 = libc::PTRACE_EVENT_CLONE;
+
+/// Which process of a start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The program that was started.
+    Parent,
+    /// A helper that the parent cloned without an exit signal, to clean up after its death.
+    Janitor,
+    /// The first process that the parent forked: the container's first.
+    Child,
+    /// What the child forked, up to its own execve.
+    Command,
+}
+
+/// One start in which one process was killed.
+#[derive(Debug)]
+pub struct Fault {
+    /// Before which of its system calls, counted from 1; the parent's count begins with its own execve.
+    pub at: usize,
+    /// The number of that system call, on this machine's architecture.
+    pub call: u64,
+    /// What the parent came to.
+    pub output: Output,
+}
+
+/// Starts what `run` returns until the command is executed, each time killing the process of `role` (SIGKILL) before
+/// its next system call, and hands what came of it to `check`. Returns how many times that was.
+///
+/// No other program that this thread has started may be running.
+///
+/// # Panics
+/// If no start ever has a process of that role.
+pub fn for_each_syscall(role: Role, run: impl Fn() -> Run, mut check: impl FnMut(&Fault)) -> usize {
+    // Far more than any start needs: so a start that never ends is noticed.
+    for at in 1..5000 {
+        match kill_at(&run(), role, at) {
+            Some(fault) => check(&fault),
+            None => {
+                assert!(at > 1, "no process had the role {role:?}");
+                return at - 1;
+            }
+        }
+    }
+    panic!("the command is never executed")
+}
+
+/// Starts `run` and kills the process of `role` before its system call number `at`. `None` if it came to execute the
+/// command, or ended, before that.
+///
+/// # Panics
+/// If the program cannot be started or traced.
+#[expect(
+    clippy::zombie_processes,
+    reason = "the tracer waits for it, by waitpid"
+)]
+pub fn kill_at(run: &Run, role: Role, at: usize) -> Option<Fault> {
+    let start = Instant::now();
+    let mark = scene::next_mark();
+    // The shell stops itself, so that no system call of the program is missed.
+    let mut command = run.command(&["sh", "-c", "kill -STOP $$; exec \"$@\"", "sh"]);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = scene::marked(mark, || command.spawn()).expect("a shell can be started");
+    let (stdout, _) = Screen::of(File::from(OwnedFd::from(
+        child.stdout.take().expect("it is piped"),
+    )));
+    let (stderr, _) = Screen::of(File::from(OwnedFd::from(
+        child.stderr.take().expect("it is piped"),
+    )));
+
+    // Whatever hangs is killed at the limit; then the waits below return.
+    let (done, limit) = (mpsc::channel::<()>(), run.limit);
+    let watchdog = std::thread::spawn(move || {
+        let timed_out = done.1.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout);
+        if timed_out {
+            scene::kill_all(mark);
+        }
+        timed_out
+    });
+    let mut tracer = Tracer::seize(Pid::from_raw(child.id() as i32), run.program(), role, at);
+    let status = tracer.drive();
+    drop(done.0);
+    let timed_out = watchdog.join().expect("the watchdog does not panic");
+    for screen in [&stdout, &stderr] {
+        screen.wait_for_end(start + limit);
+    }
+    let output = Output::new(
+        status,
+        stdout.bytes(),
+        stderr.bytes(),
+        start.elapsed(),
+        timed_out,
+    );
+    assert!(!timed_out, "{role:?} killed before its call {at}: {output}");
+    tracer.killed.map(|call| Fault { at, call, output })
+}
+
+/// Follows all processes of one start.
+struct Tracer {
+    root: Pid,
+    program: PathBuf,
+    role: Role,
+    at: usize,
+    roles: HashMap<Pid, Role>,
+    calls: usize,
+    /// The system call that was to come when it was killed.
+    killed: Option<u64>,
+    /// The command has been executed, or the deed is done: nothing more to see.
+    over: bool,
+}
+
+impl Tracer {
+    fn seize(root: Pid, program: PathBuf, role: Role, at: usize) -> Self {
+        let stopped = waitpid(root, Some(WaitPidFlag::WUNTRACED));
+        assert!(
+            matches!(stopped, Ok(WaitStatus::Stopped(..))),
+            "the shell did not stop: {stopped:?}"
+        );
+        let options = Options::PTRACE_O_TRACESYSGOOD
+            | Options::PTRACE_O_TRACEFORK
+            | Options::PTRACE_O_TRACEVFORK
+            | Options::PTRACE_O_TRACECLONE
+            | Options::PTRACE_O_TRACEEXEC
+            | Options::PTRACE_O_EXITKILL;
+        ptrace::seize(root, options).expect("a child of ours can be traced");
+        kill(root, Signal::SIGCONT).expect("a child of ours can be continued");
+        Self {
+            root,
+            program,
+            role,
+            at,
+            roles: HashMap::new(),
+            calls: 0,
+            killed: None,
+            over: false,
+        }
+    }
+
+    /// Until every process is gone. Returns how the first one ended.
+    fn drive(&mut self) -> ExitStatus {
+        let mut end = None;
+        loop {
+            // Only this thread's children and tracees: other tests wait for theirs.
+            match waitpid(
+                Pid::from_raw(-1),
+                Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD),
+            ) {
+                Ok(WaitStatus::Exited(pid, code)) if pid == self.root => {
+                    end = Some(ExitStatus::from_raw(code << 8))
+                }
+                Ok(WaitStatus::Signaled(pid, signal, _)) if pid == self.root => {
+                    end = Some(ExitStatus::from_raw(signal as i32));
+                }
+                Ok(WaitStatus::PtraceEvent(pid, _, event)) => self.event(pid, event),
+                Ok(WaitStatus::PtraceSyscall(pid)) => self.syscall(pid),
+                Ok(WaitStatus::Stopped(pid, signal)) => self.go_on(pid, Some(signal)),
+                Err(Errno::ECHILD) => return end.expect("the first process has been waited for"),
+                // Ends of others; or a status that nix has no name for.
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+
+    fn event(&mut self, pid: Pid, event: i32) {
+        let parent = self.roles.get(&pid).copied();
+        match (event, parent) {
+            (EXEC, None) if pid == self.root && self.is_program(pid) => {
+                self.roles.insert(pid, Role::Parent);
+            }
+            // A child that executes a program is, or is about to be, the container's command.
+            (EXEC, Some(Role::Child | Role::Command)) => self.over = true,
+            // The kind of the event follows from the exit signal: SIGCHLD is a fork, anything else is a clone.
+            (FORK | VFORK, Some(Role::Parent)) => self.born(pid, Role::Child),
+            (FORK | VFORK, Some(Role::Child)) => self.born(pid, Role::Command),
+            (CLONE, Some(Role::Parent)) => self.born(pid, Role::Janitor),
+            _ => {}
+        }
+        self.go_on(pid, None);
+    }
+
+    fn born(&mut self, parent: Pid, role: Role) {
+        // The parent may be killed in this very moment.
+        if let Ok(pid) = ptrace::getevent(parent) {
+            self.roles.insert(Pid::from_raw(pid as i32), role);
+        }
+    }
+
+    fn syscall(&mut self, pid: Pid) {
+        let is_entry =
+            ptrace::syscall_info(pid).is_ok_and(|info| info.op == libc::PTRACE_SYSCALL_INFO_ENTRY);
+        if is_entry && !self.over && self.roles.get(&pid) == Some(&self.role) {
+            self.calls += 1;
+            if self.calls == self.at {
+                self.killed = Some(call_of(pid));
+                self.over = true;
+                let _ = kill(pid, Signal::SIGKILL);
+                return;
+            }
+        }
+        self.go_on(pid, None);
+    }
+
+    fn go_on(&self, pid: Pid, signal: Option<Signal>) {
+        // ESRCH: killed meanwhile, which the next wait will tell.
+        let _ = if self.over {
+            ptrace::cont(pid, signal)
+        } else {
+            ptrace::syscall(pid, signal)
+        };
+    }
+
+    fn is_program(&self, pid: Pid) -> bool {
+        fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == self.program)
+    }
+}
+
+/// The number of the system call in which a stopped process is (proc_pid_syscall(5)).
+fn call_of(pid: Pid) -> u64 {
+    let text = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("syscall"));
+    text.ok()
+        .and_then(|text| text.split(' ').next()?.parse().ok())
+        .unwrap_or(u64::MAX)
+}

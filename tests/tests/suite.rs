@@ -1,0 +1,102 @@
+//! A suite as a whole, seen from outside: this program runs itself.
+
+use std::process::ExitCode;
+
+use harness::{Need, Output, Run, Test, directory, test};
+
+/// Set for the inner run, whose tests are as good and as bad as the outer one wants to see them.
+const INNER: &str = "DRYDOCK_TEST_INNER";
+
+fn main() -> ExitCode {
+    if std::env::var_os(INNER).is_some() {
+        return harness::run("inner", inner());
+    }
+    let tests = vec![
+        test(
+            "outcomes_are_shown_and_reported",
+            &[],
+            outcomes_are_shown_and_reported,
+        ),
+        test(
+            "a_promise_that_is_not_kept_is_a_failure",
+            &[],
+            a_promise_that_is_not_kept_is_a_failure,
+        ),
+        test("only_runs_what_needs_it", &[], only_runs_what_needs_it),
+        test("filters_are_libtests", &[], filters_are_libtests),
+    ];
+    harness::run("suite", tests)
+}
+
+fn inner() -> Vec<Test> {
+    vec![
+        test("good", &[Need::Program("sh")], || {}),
+        test("bad", &[], || panic!("on purpose")),
+        test("skipped", &[Need::Program("no-such-program")], || {}),
+    ]
+}
+
+fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let myself = std::env::current_exe().expect("/proc/self/exe can be read");
+    let run = Run::new(myself).args(arguments).env(INNER, "1");
+    variables
+        .iter()
+        .fold(run, |run, (name, value)| run.env(name, value))
+        .output()
+}
+
+fn outcomes_are_shown_and_reported() {
+    let report = directory().join("report");
+    let output = run(
+        &[],
+        &[("DRYDOCK_REPORT", report.to_str().expect("it is plain"))],
+    )
+    .assert_code(101);
+    assert!(
+        output.out().contains("1 passed; 1 failed; 1 ignored"),
+        "{output}"
+    );
+    assert!(
+        output
+            .out()
+            .contains("ignored (needs the program no-such-program)"),
+        "{output}"
+    );
+    let text = std::fs::read_to_string(report).expect("it was written");
+    assert_eq!(text.lines().count(), 3, "{text}");
+    for words in [
+        ["good", "passed"],
+        ["bad", "failed"],
+        ["skipped", "ignored"],
+    ] {
+        let words = words.map(|word| format!("\"{word}\""));
+        let has_both = |line: &str| words.iter().all(|word| line.contains(word));
+        assert!(text.lines().any(has_both), "{words:?}: {text}");
+    }
+}
+
+fn a_promise_that_is_not_kept_is_a_failure() {
+    for (promises, ignored) in [
+        ("programs", 0),
+        ("all", 0),
+        ("all,-programs", 1),
+        ("root", 1),
+    ] {
+        let output = run(&["skipped"], &[("DRYDOCK_PROMISES", promises)]);
+        assert_eq!(output.code == Some(0), ignored == 1, "{promises}: {output}");
+        assert!(
+            output.out().contains(&format!("{ignored} ignored")),
+            "{promises}: {output}"
+        );
+    }
+}
+
+fn only_runs_what_needs_it() {
+    let output = run(&["--list"], &[("DRYDOCK_ONLY", "swap,programs")]).assert_code(0);
+    assert_eq!(output.out(), "good: test\nskipped: test\n");
+}
+
+fn filters_are_libtests() {
+    run(&["--exact", "good"], &[]).assert_code(0);
+    run(&["--skip", "bad"], &[]).assert_code(0);
+}
