@@ -1,0 +1,116 @@
+//! The command line of `run` and `plan`, as far as this step adds to it. Later steps flatten these options into their
+//! own.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+use kit::Result;
+use namespaces::{Mechanism, Plan};
+
+use crate::bind::{Bind, Tmpfs};
+use crate::plan::Surroundings;
+use crate::rootfs::{Options, Rootfs};
+use crate::table::Table;
+
+/// Options of `run`.
+#[derive(Args, Clone, Debug)]
+// Later steps have structs of the same name, and clap would make a group of each.
+#[group(skip)]
+pub struct RunOptions {
+    /// The root file system.
+    #[command(flatten)]
+    pub root: RootOptions,
+
+    /// All that step 01 has.
+    #[command(flatten)]
+    pub namespaces: namespaces::cli::RunOptions,
+}
+
+/// The root file system, on the command line.
+#[derive(Args, Clone, Debug)]
+// Later steps have structs of the same name, and clap would make a group of each.
+#[group(skip)]
+pub struct RootOptions {
+    /// The directory that becomes the root; without it, the host's files are seen
+    #[arg(long, value_name = "DIR")]
+    pub rootfs: Option<PathBuf>,
+
+    /// Make the root itself read-only
+    #[arg(long, requires = "rootfs")]
+    pub read_only: bool,
+
+    /// Show a file or directory of the host in the container (repeatable)
+    #[arg(long, value_name = "SRC:DST[:ro]", requires = "rootfs")]
+    pub bind: Vec<OsString>,
+
+    /// Mount an empty file system in memory (repeatable)
+    #[arg(long, value_name = "DST[:OPTIONS]", requires = "rootfs")]
+    pub tmpfs: Vec<OsString>,
+}
+
+impl RunOptions {
+    /// The namespaces that these options ask for: with a root file system, its `/proc` is the one that is mounted.
+    ///
+    /// # Errors
+    /// Options that contradict each other.
+    pub fn namespaces(&self) -> Result<namespaces::Namespaces> {
+        let mut namespaces = self.namespaces.namespaces()?;
+        namespaces.mount_proc = self.root.rootfs.is_none();
+        Ok(namespaces)
+    }
+}
+
+impl RootOptions {
+    /// The mechanism, if a root file system was given.
+    ///
+    /// # Errors
+    /// A bind or tmpfs that is not in its form.
+    pub fn rootfs(&self) -> Result<Option<Rootfs>> {
+        Ok(self.options()?.map(Rootfs::new))
+    }
+
+    fn options(&self) -> Result<Option<Options>> {
+        let Some(directory) = &self.rootfs else {
+            return Ok(None);
+        };
+        let binds = self.bind.iter().map(|text| Bind::parse(text));
+        let tmpfs = self.tmpfs.iter().map(|text| Tmpfs::parse(text));
+        Ok(Some(Options {
+            read_only: self.read_only,
+            binds: binds.collect::<Result<_>>()?,
+            tmpfs: tmpfs.collect::<Result<_>>()?,
+            ..Options::new(directory)
+        }))
+    }
+}
+
+/// Options of `plan`.
+#[derive(Args, Clone, Debug)]
+// Later steps have structs of the same name, and clap would make a group of each.
+#[group(skip)]
+pub struct PlanOptions {
+    /// What `run` would be given.
+    #[command(flatten)]
+    pub run: RunOptions,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl PlanOptions {
+    /// The plan that `run` would carry out; `None` without `--rootfs`. It needs no privilege and changes nothing.
+    ///
+    /// # Errors
+    /// Whatever `run` would refuse before the container exists.
+    pub fn table(&self) -> Result<Option<Table>> {
+        let Some(options) = self.run.root.options()? else {
+            return Ok(None);
+        };
+        let mut surroundings = Plan::default();
+        self.run.namespaces()?.prepare(&mut surroundings)?;
+        let (root, plan) = options.plan(Surroundings::of(&surroundings))?;
+        Ok(Some(Table::new(&root, &plan)))
+    }
+}

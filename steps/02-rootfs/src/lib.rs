@@ -1,0 +1,30 @@
+//! Step 02: a root file system of the container's own.
+//!
+//! A container's files are not *found*, they are *mounted*: a directory becomes a mount, the mount becomes the root,
+//! and the host's root is detached. What is not mounted cannot be reached.
+//!
+//! - [`plan`](mod@plan): what is mounted where, as data, computed without touching anything;
+//! - [`Rootfs`]: the mechanism, which carries a plan out in the child, every mount and every place a descriptor;
+//! - [`Bind`] and [`Tmpfs`]: what the user adds.
+//!
+//! Nothing inside the new root is ever reached by a path that the kernel looks up twice. An image, or a volume that
+//! another container writes to at this very moment, is the adversary: see `inside`.
+
+mod apply;
+mod bind;
+pub mod cli;
+mod dev;
+mod hints;
+mod inside;
+mod masks;
+mod pinned;
+pub mod plan;
+mod rootfs;
+mod rootless;
+pub mod table;
+
+pub use bind::{Bind, Tmpfs};
+pub use masks::{masked_by_default, read_only_by_default};
+pub use pinned::Pinned;
+pub use plan::{MountPlan, Surroundings, plan};
+pub use rootfs::{Options, Rootfs};

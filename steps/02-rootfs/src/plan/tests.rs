@@ -1,0 +1,238 @@
+//! Plans, as tables: no root, no kernel.
+
+use std::ffi::OsStr;
+
+use super::*;
+use crate::bind::{Bind, Tmpfs};
+use crate::table::Table;
+
+const ROOT: Surroundings = Surroundings {
+    user: false,
+    pid: true,
+    network: true,
+    ipc: true,
+};
+
+fn options(binds: &[&str], tmpfs: &[&str]) -> Options {
+    let mut options = Options::new("/srv/image");
+    // Those of the machine that the test runs on.
+    options
+        .masked
+        .retain(|path| !path.ends_with("thermal_throttle"));
+    options.binds = binds
+        .iter()
+        .map(|text| Bind::parse(OsStr::new(text)).unwrap())
+        .collect();
+    options.tmpfs = tmpfs
+        .iter()
+        .map(|text| Tmpfs::parse(OsStr::new(text)).unwrap())
+        .collect();
+    options
+}
+
+/// The plan, every source whose name ends in a slash being a directory.
+fn planned(options: &Options, surroundings: Surroundings) -> Result<MountPlan> {
+    let sources: Vec<Pinned> = options
+        .binds
+        .iter()
+        .map(|bind| {
+            let source = bind.source.to_str().unwrap();
+            Pinned::imagined(source, source.ends_with('/'))
+        })
+        .collect();
+    plan(options, &sources, surroundings)
+}
+
+fn table(options: &Options, surroundings: Surroundings) -> Table {
+    let root = Pinned::imagined("/srv/image", true);
+    Table::new(&root, &planned(options, surroundings).unwrap())
+}
+
+fn refusal(binds: &[&str], tmpfs: &[&str]) -> String {
+    let error = planned(&options(binds, tmpfs), ROOT).unwrap_err();
+    assert!(error.hint_text().is_some(), "{error}");
+    error.to_string()
+}
+
+fn targets(plan: &MountPlan) -> Vec<&str> {
+    plan.entries
+        .iter()
+        .map(|entry| entry.target.to_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn as_root() {
+    insta::assert_snapshot!(table(&options(&[], &[]), ROOT));
+}
+
+#[test]
+fn in_a_user_namespace() {
+    let surroundings = Surroundings { user: true, ..ROOT };
+    insta::assert_snapshot!(table(&options(&[], &[]), surroundings));
+}
+
+#[test]
+fn in_a_user_namespace_that_shares_the_others() {
+    let surroundings = Surroundings {
+        user: true,
+        ..Surroundings::default()
+    };
+    let rows = table(&options(&[], &[]), surroundings).rows;
+    let bound: Vec<_> = rows
+        .iter()
+        .filter(|row| {
+            row.kind == "bind" && row.target == row.source && !row.target.contains("dev/")
+        })
+        .map(|row| (row.target.as_str(), row.options.join(",")))
+        .collect();
+    let closed = "nosuid,nodev,noexec";
+    assert_eq!(
+        bound,
+        [
+            ("/proc", format!("rw,{closed}")),
+            ("/sys", format!("ro,{closed}"))
+        ]
+    );
+    assert!(
+        rows.iter()
+            .any(|row| row.target == "/dev/mqueue" && row.kind == "bind")
+    );
+}
+
+#[test]
+fn sharing_namespaces_as_root_takes_nothing_of_the_hosts() {
+    assert_eq!(
+        table(&options(&[], &[]), Surroundings::default()),
+        table(&options(&[], &[]), ROOT)
+    );
+}
+
+#[test]
+fn with_everything_the_user_may_add() {
+    let mut options = options(
+        &[
+            "/srv/www/:/var/www:ro",
+            "/srv/logs/:/var/www/logs",
+            "/etc/hosts:/etc/hosts",
+        ],
+        &["/tmp", "/run:size=1m,mode=755,exec"],
+    );
+    options.read_only = true;
+    insta::assert_snapshot!(table(&options, ROOT));
+}
+
+#[test]
+fn as_json() {
+    let mut options = options(&["/data/:/data:ro"], &[]);
+    options.masked.truncate(1);
+    options.read_only_paths.truncate(1);
+    let surroundings = Surroundings { user: true, ..ROOT };
+    let json = serde_json::to_string_pretty(&table(&options, surroundings)).unwrap();
+    insta::assert_snapshot!(json);
+}
+
+#[test]
+fn parents_come_before_children_and_the_masks_last() {
+    let options = options(&["/a/:/x/y/z", "/b/:/x", "/c/:/a", "/d/:/x/y"], &["/x/t"]);
+    let plan = planned(&options, ROOT).unwrap();
+    let users: Vec<_> = targets(&plan)
+        .into_iter()
+        .filter(|target| target.starts_with("/x") || target.starts_with("/a"))
+        .collect();
+    assert_eq!(users, ["/x", "/a", "/x/y", "/x/t", "/x/y/z"]);
+    let last_mount = plan
+        .entries
+        .iter()
+        .rposition(|entry| matches!(entry.what, What::Bind { .. } | What::FileSystem(_)));
+    let first_mask = plan
+        .entries
+        .iter()
+        .position(|entry| entry.what == What::Mask);
+    assert!(last_mount < first_mask);
+}
+
+#[test]
+fn a_mount_of_the_users_replaces_ours_and_keeps_its_turn() {
+    let plan = planned(
+        &options(&["/host/:/dev/shm", "/sys/:/sys"], &["/dev/mqueue"]),
+        ROOT,
+    )
+    .unwrap();
+    let before = planned(&options(&[], &[]), ROOT).unwrap();
+    assert_eq!(targets(&plan), targets(&before));
+    let what = |target: &str| {
+        let entry = plan
+            .entries
+            .iter()
+            .find(|entry| entry.target.to_bytes() == target.as_bytes());
+        &entry.unwrap().what
+    };
+    assert!(matches!(what("/dev/shm"), What::Bind { .. }));
+    assert!(matches!(what("/sys"), What::Bind { .. }));
+    assert!(matches!(what("/dev/mqueue"), What::FileSystem(fs) if fs.kind == Kind::Tmpfs));
+}
+
+#[test]
+fn what_lies_on_a_mount_of_ours_is_found_from_there() {
+    let plan = planned(
+        &options(&["/f:/dev/snd", "/g:/etc/f", "/h:/proc/uptime"], &[]),
+        ROOT,
+    )
+    .unwrap();
+    let base = |target: &str| {
+        let entry = plan
+            .entries
+            .iter()
+            .find(|entry| entry.target.to_bytes() == target.as_bytes());
+        entry.unwrap().place.base
+    };
+    for (target, expected) in [
+        ("/proc", Base::Image),
+        ("/dev", Base::Image),
+        ("/sys", Base::Image),
+        ("/dev/pts", Base::Dev),
+        ("/dev/snd", Base::Dev),
+        ("/etc/f", Base::Root),
+        ("/proc/uptime", Base::Proc),
+        ("/proc/kcore", Base::Proc),
+        ("/sys/firmware", Base::Sys),
+    ] {
+        assert_eq!(base(target), expected, "{target}");
+    }
+}
+
+#[test]
+fn nothing_may_forge_proc() {
+    for target in [
+        "/proc",
+        "/proc/self/attr",
+        "/proc/sys",
+        "/x/../proc/sys/kernel",
+    ] {
+        let error = refusal(&[&format!("/a/:{target}")], &[]);
+        assert!(
+            error.ends_with("a container's /proc must be the kernel's"),
+            "{error}"
+        );
+    }
+    // As a directory, one of the files of lxcfs is not one of them.
+    refusal(&["/a/:/proc/uptime"], &[]);
+    for target in ["/proc", "/proc/fs", "/dev", "/sys"] {
+        let error = refusal(&[], &[target]);
+        assert!(
+            error.ends_with("the container needs what is there"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn two_mounts_on_one_target_are_refused() {
+    let error = refusal(&["/a/:/x/y", "/b/:/x//y/"], &[]);
+    assert_eq!(error, "duplicate mount point: /x/y");
+    assert_eq!(
+        refusal(&["/a/:/tmp"], &["/tmp"]),
+        "duplicate mount point: /tmp"
+    );
+}
