@@ -1,0 +1,49 @@
+//! Step 03: how much of the machine a container may use.
+//!
+//! Namespaces decide what a process sees, cgroups what it may use up: memory, processor time, processes, disk
+//! bandwidth, devices. The kernel has them twice, as v2 (one tree) and as v1 (a tree for each controller), and a host
+//! may have both at once. The core is told by v2; v1 is its sibling.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `cgroup.rs` | the mechanism: [`Cgroup`] |
+//! | `limits.rs`, `values.rs` | what may be asked for, by Docker's rules |
+//! | `v2.rs`, `v1.rs`, `write.rs` | limits as a list of writes to files, and the one applier |
+//! | `layout.rs`, `group.rs` | where each controller is mounted, and our directories there |
+//! | `devices.rs`, `program.rs` | which device nodes may be opened, as a policy and as eBPF |
+//! | `inside.rs` | `/sys/fs/cgroup` in the container |
+//! | `record.rs` | which containers there are, and cleaning up after the dead |
+//! | `control.rs`, `stats.rs`, `notes.rs` | freeze, thaw, kill; figures; why it ended |
+//! | `join.rs` | the cgroups of a container that runs already |
+
+mod cgroup;
+pub mod cli;
+pub mod control;
+mod cpuset;
+pub mod devices;
+mod explain;
+pub mod format;
+mod group;
+mod inside;
+mod join;
+mod layout;
+mod limits;
+mod notes;
+mod program;
+pub mod record;
+mod stats;
+mod v1;
+mod v2;
+pub mod values;
+mod write;
+
+pub use cgroup::Cgroup;
+pub use group::{Group, Node};
+pub use join::Join;
+pub use layout::{Controller, Hierarchy, Layout, Version, is_enabled};
+pub use limits::{Limits, Rate, Swap, Throttle};
+pub use program::program;
+pub use stats::Stats;
+pub use v1::{device_writes, writes as v1_writes};
+pub use v2::{cpu_weight, io_weight, writes as v2_writes};
+pub use write::{Missing, Value, Write, apply};
