@@ -1,0 +1,345 @@
+//! Making one inode, and giving it its owner, mode, attributes and time.
+
+use std::ffi::{CStr, CString};
+use std::io::Read;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use kit::{Error, Result};
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, openat};
+use nix::sys::stat::{
+    FileStat, Mode, SFlag, UtimensatFlags, fchmod, fstatat, futimens, makedev, mkdirat, mknodat,
+    utimensat,
+};
+use nix::sys::time::TimeSpec;
+use nix::unistd::{Gid, LinkatFlags, Uid, fchown, fchownat, linkat, symlinkat};
+use rustix::fs::XattrFlags;
+
+use super::{Options, attributes};
+use crate::remove::remove;
+use crate::tar::{Entry, Kind, Reader, Time};
+use crate::whiteout::Namespace;
+
+/// A place for an inode: a name, not followed, in a directory that is open.
+#[derive(Clone, Copy)]
+pub(super) struct At<'a> {
+    pub(super) parent: BorrowedFd<'a>,
+    pub(super) name: &'a CStr,
+}
+
+/// Makes inodes as the options want them.
+pub(super) struct Maker {
+    options: Options,
+}
+
+/// A directory that is there now.
+pub(super) struct Made {
+    /// Whether something that was not a directory had to go.
+    pub(super) replaced: bool,
+}
+
+impl Maker {
+    pub(super) fn new(options: Options) -> Self {
+        Self { options }
+    }
+
+    /// Removes what stands at a place. True if there was something.
+    pub(super) fn clear(&self, at: At<'_>) -> Result<bool> {
+        match lookup(at)? {
+            None => Ok(false),
+            Some(_) => remove(at.parent, at.name).map(|()| true),
+        }
+    }
+
+    /// A directory, new or there already; its time is not set.
+    pub(super) fn directory(&self, at: At<'_>, entry: &Entry) -> Result<Made> {
+        let before = lookup(at)?;
+        let was_whiteout = before.as_ref().is_some_and(is_whiteout);
+        let is_directory = before
+            .as_ref()
+            .is_some_and(|stat| kind_of(stat) == SFlag::S_IFDIR);
+        let replaced = before.is_some() && !is_directory;
+        if replaced {
+            remove(at.parent, at.name)?;
+        }
+        if !is_directory {
+            mkdirat(at.parent, at.name, Mode::from_bits_truncate(0o700))
+                .map_err(failed("make the directory"))?;
+        }
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let directory = openat(at.parent, at.name, flags, Mode::empty())
+            .map_err(failed("open the directory"))?;
+        self.furnish(directory.as_fd(), entry)?;
+        if was_whiteout {
+            // Gone and there again, in one layer: a new directory, in which nothing of the lower one is seen.
+            make_opaque(directory.as_fd(), self.options.namespace)?;
+        }
+        Ok(Made { replaced })
+    }
+
+    /// A regular file with its contents, at a place that is free.
+    pub(super) fn file<R: Read>(
+        &self,
+        at: At<'_>,
+        entry: &Entry,
+        size: u64,
+        reader: &mut Reader<R>,
+    ) -> Result<()> {
+        let flags =
+            OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let file = openat(at.parent, at.name, flags, Mode::from_bits_truncate(0o600))
+            .map_err(failed("make the file"))?;
+        let mut written = 0;
+        reader.copy(|offset, bytes| {
+            written = offset + bytes.len() as u64;
+            write_at(&file, bytes, offset)
+        })?;
+        if written < size {
+            // The end is a hole.
+            nix::unistd::ftruncate(&file, size as i64).map_err(failed("extend the file"))?;
+        }
+        self.furnish(file.as_fd(), entry)?;
+        set_time(file.as_fd(), entry.mtime)
+    }
+
+    /// Another name for an inode of this layer. True if something had to go for it.
+    pub(super) fn hard_link(
+        &self,
+        at: At<'_>,
+        target_parent: BorrowedFd<'_>,
+        target: &CStr,
+    ) -> Result<bool> {
+        let wanted = At {
+            parent: target_parent,
+            name: target,
+        };
+        let Some(wanted) = lookup(wanted)? else {
+            return Err(Error::sys("link to", shown(target), Errno::ENOENT)
+                .hint("a hard link's target must come before it, in the same layer"));
+        };
+        let there = lookup(at)?;
+        if there
+            .as_ref()
+            .is_some_and(|stat| (stat.st_dev, stat.st_ino) == (wanted.st_dev, wanted.st_ino))
+        {
+            return Ok(false);
+        }
+        let replaced = self.clear(at)?;
+        linkat(
+            target_parent,
+            target,
+            at.parent,
+            at.name,
+            LinkatFlags::empty(),
+        )
+        .map_err(failed("make the hard link"))?;
+        Ok(replaced)
+    }
+
+    /// A symbolic link, device or fifo, at a place that is free.
+    pub(super) fn special(&self, at: At<'_>, entry: &Entry) -> Result<()> {
+        let node = |kind, device| {
+            mknodat(at.parent, at.name, kind, Mode::from_bits_truncate(0o600), device).map_err(|errno| {
+                let error = Error::sys("make the device", "", errno);
+                match errno {
+                    Errno::EPERM => error.hint("only the host's root can make device nodes: this layer cannot be unpacked by an ordinary user"),
+                    _ => error,
+                }
+            })
+        };
+        match &entry.kind {
+            Kind::Symlink { target } => {
+                let target = CString::new(&target[..])
+                    .map_err(|_| Error::new("a link's target holds a NUL"))?;
+                symlinkat(target.as_c_str(), at.parent, at.name)
+                    .map_err(failed("make the symbolic link"))?;
+            }
+            Kind::CharacterDevice { major: 0, minor: 0 } => {
+                return Err(Error::new(
+                    "the device 0:0 is overlayfs' own mark for a removed file, and is refused in an archive",
+                ));
+            }
+            Kind::CharacterDevice { major, minor } => {
+                node(SFlag::S_IFCHR, makedev((*major).into(), (*minor).into()))?
+            }
+            Kind::BlockDevice { major, minor } => {
+                node(SFlag::S_IFBLK, makedev((*major).into(), (*minor).into()))?
+            }
+            _ => node(SFlag::S_IFIFO, 0)?,
+        }
+        self.furnish_unopened(at, entry)
+    }
+
+    /// A whiteout, unless this very layer has something of that name: then that is what is seen, and a directory hides
+    /// the lower one.
+    pub(super) fn whiteout(&self, at: At<'_>) -> Result<()> {
+        match lookup(at)? {
+            None => mknodat(
+                at.parent,
+                at.name,
+                SFlag::S_IFCHR,
+                Mode::empty(),
+                makedev(0, 0),
+            )
+            .map_err(failed("make the whiteout")),
+            Some(stat) if kind_of(&stat) == SFlag::S_IFDIR => {
+                let flags =
+                    OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+                let directory = openat(at.parent, at.name, flags, Mode::empty())
+                    .map_err(failed("open the directory"))?;
+                make_opaque(directory.as_fd(), self.options.namespace)
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Owner, then mode, then attributes: a change of owner clears setuid (chown(2)) and file capabilities.
+    pub(super) fn furnish(&self, inode: BorrowedFd<'_>, entry: &Entry) -> Result<()> {
+        if self.options.keep_owners {
+            fchown(
+                inode,
+                Some(Uid::from_raw(entry.uid)),
+                Some(Gid::from_raw(entry.gid)),
+            )
+            .map_err(failed("set the owner"))?;
+        }
+        fchmod(inode, Mode::from_bits_truncate(entry.mode)).map_err(failed("set the mode"))?;
+        for (name, value) in attributes(entry) {
+            rustix::fs::fsetxattr(inode, name, value, XattrFlags::empty())
+                .map_err(|e| attribute_error(name, e))?;
+        }
+        Ok(())
+    }
+
+    /// The same for what cannot be opened without side effects.
+    fn furnish_unopened(&self, at: At<'_>, entry: &Entry) -> Result<()> {
+        if self.options.keep_owners {
+            let (uid, gid) = (Uid::from_raw(entry.uid), Gid::from_raw(entry.gid));
+            fchownat(
+                at.parent,
+                at.name,
+                Some(uid),
+                Some(gid),
+                AtFlags::AT_SYMLINK_NOFOLLOW,
+            )
+            .map_err(failed("set the owner"))?;
+        }
+        if !matches!(entry.kind, Kind::Symlink { .. }) {
+            // There is no fchmodat that does not follow before Linux 6.6; a device has just been made here, by us.
+            nix::sys::stat::fchmodat(
+                at.parent,
+                at.name,
+                Mode::from_bits_truncate(entry.mode),
+                nix::sys::stat::FchmodatFlags::FollowSymlink,
+            )
+            .map_err(failed("set the mode"))?;
+        }
+        for (name, value) in attributes(entry) {
+            // There is no setxattrat before Linux 6.13; the way there is a descriptor, the last step is not followed.
+            let parent = format!("/proc/self/fd/{}/", at.parent.as_raw_fd());
+            let path = [parent.as_bytes(), at.name.to_bytes()].concat();
+            rustix::fs::lsetxattr(&path[..], name, value, XattrFlags::empty())
+                .map_err(|e| attribute_error(name, e))?;
+        }
+        let time = spec(entry.mtime);
+        utimensat(
+            at.parent,
+            at.name,
+            &time,
+            &time,
+            UtimensatFlags::NoFollowSymlink,
+        )
+        .map_err(failed("set the time"))
+    }
+}
+
+/// Sets the time of modification, and of access with it: an archive has no other.
+pub(super) fn set_time(inode: BorrowedFd<'_>, time: Time) -> Result<()> {
+    let time = spec(time);
+    futimens(inode, &time, &time).map_err(failed("set the time"))
+}
+
+/// Marks a directory so that overlayfs shows nothing of those below it.
+pub(super) fn make_opaque(directory: BorrowedFd<'_>, namespace: Namespace) -> Result<()> {
+    let name = namespace.opaque();
+    rustix::fs::fsetxattr(directory, name, b"y", XattrFlags::empty())
+        .map_err(|e| attribute_error(name.as_bytes(), e))
+}
+
+/// What stands at a place, not followed.
+fn lookup(at: At<'_>) -> Result<Option<FileStat>> {
+    match fstatat(at.parent, at.name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(stat)),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(errno) => Err(failed("look at")(errno)),
+    }
+}
+
+fn kind_of(stat: &FileStat) -> SFlag {
+    SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits())
+}
+
+fn is_whiteout(stat: &FileStat) -> bool {
+    kind_of(stat) == SFlag::S_IFCHR && stat.st_rdev == makedev(0, 0)
+}
+
+fn write_at(file: &OwnedFd, mut bytes: &[u8], mut offset: u64) -> Result<()> {
+    while !bytes.is_empty() {
+        match nix::sys::uio::pwrite(file, bytes, offset as i64) {
+            Ok(0) => return Err(failed("write")(Errno::EIO)),
+            Ok(length) => {
+                bytes = &bytes[length..];
+                offset += length as u64;
+            }
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(failed("write the contents")(errno)),
+        }
+    }
+    Ok(())
+}
+
+fn spec(time: Time) -> TimeSpec {
+    TimeSpec::new(time.seconds, time.nanoseconds.into())
+}
+
+fn shown(name: &CStr) -> &Path {
+    shown_bytes(name.to_bytes())
+}
+
+/// The name of the entry is added by the caller.
+fn failed(operation: &'static str) -> impl Fn(Errno) -> Error {
+    move |errno| {
+        let error = Error::sys(operation, "", errno);
+        match errno {
+            Errno::ENOSPC => {
+                error.hint("the disk is full, or out of inodes: `df -h` and `df -i` tell which")
+            }
+            Errno::EDQUOT => error.hint("the disk quota is used up"),
+            Errno::EROFS => error.hint("the file system is mounted read-only"),
+            Errno::EPERM => {
+                error.hint("owners, devices and some attributes can be set by root only")
+            }
+            Errno::EINVAL => error.hint("the file system cannot hold such an owner, time or name"),
+            _ => error,
+        }
+    }
+}
+
+fn attribute_error(name: &[u8], error: rustix::io::Errno) -> Error {
+    let errno = Errno::from_raw(error.raw_os_error());
+    let error = Error::sys("set the extended attribute", shown_bytes(name), errno);
+    match errno {
+        Errno::ENOTSUP => error.hint(
+            "the file system does not keep such attributes (tmpfs keeps user.* since Linux 6.6)",
+        ),
+        Errno::EPERM => error
+            .hint("security.* and trusted.* need root; user.* is for files and directories only"),
+        _ => error,
+    }
+}
+
+fn shown_bytes(name: &[u8]) -> &Path {
+    use std::os::unix::ffi::OsStrExt;
+    Path::new(std::ffi::OsStr::from_bytes(name))
+}

@@ -1,0 +1,184 @@
+//! From an archive to a directory that overlayfs can use as a layer.
+//!
+//! The archive is hostile until proved otherwise. What keeps it inside the layer:
+//!
+//! * A name is taken apart into components first. An absolute one, and one with `..`, is refused.
+//! * Only the *parent* of an entry is resolved, by the kernel, below the layer's own directory (openat2(2),
+//!   RESOLVE_BENEATH): a link that leads out of it is an error, not a way.
+//! * The last component is never followed. What stands there is removed, and the new inode is made with `O_EXCL`,
+//!   `mkdirat`, `symlinkat` …: nothing is ever written *through* something that an earlier entry has put there.
+//! * Owner, mode, attributes and times are set on the descriptor of the inode that was just made.
+
+mod inode;
+mod name;
+mod parents;
+
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use kit::{Error, Result};
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+
+use self::inode::Maker;
+use self::name::Name;
+use self::parents::Parents;
+use crate::tar::{Entry, Kind, Limits, Reader, Time};
+use crate::whiteout::{Namespace, Whiteout, is_overlays_own};
+
+/// How an archive is to be unpacked.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Where overlayfs will look for its attributes.
+    pub namespace: Namespace,
+    /// Whether owners are kept; if not, everything is ours, which is all that an ordinary user can do.
+    pub keep_owners: bool,
+    /// What the archive may ask for.
+    pub limits: Limits,
+}
+
+/// What was unpacked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unpacked {
+    /// Entries, whiteouts included.
+    pub entries: u64,
+    /// Bytes of regular files, each inode once, holes included: what Docker calls the layer's size.
+    pub size: u64,
+}
+
+/// Unpacks the archive `input` into the existing directory `directory`, which should be empty.
+///
+/// # Errors
+/// An archive that is damaged, hostile or beyond the limits, named by the entry; and what the file system refuses. What
+/// was unpacked until then stays: the caller removes the directory.
+pub fn extract(input: impl Read, directory: &Path, options: Options) -> Result<Unpacked> {
+    let flags = OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    let root = open(directory, flags, Mode::empty())
+        .map_err(|errno| Error::sys("open the layer's directory", directory, errno))?;
+    let mut extraction = Extraction {
+        parents: Parents::new(&root),
+        maker: Maker::new(options),
+        directory_times: Vec::new(),
+        unpacked: Unpacked::default(),
+        options,
+    };
+    let mut reader = Reader::new(input, options.limits);
+    while let Some(entry) = reader.next_entry()? {
+        extraction.unpacked.entries += 1;
+        extraction
+            .unpack(&entry, &mut reader)
+            .map_err(|error| in_entry(&entry, error))?;
+    }
+    extraction.set_directory_times()?;
+    Ok(extraction.unpacked)
+}
+
+struct Extraction<'a> {
+    parents: Parents<'a>,
+    maker: Maker,
+    /// A directory's time is set last: whatever is made in it later would change it.
+    directory_times: Vec<(Name, Time)>,
+    unpacked: Unpacked,
+    options: Options,
+}
+
+impl Extraction<'_> {
+    fn unpack<R: Read>(&mut self, entry: &Entry, reader: &mut Reader<R>) -> Result<()> {
+        let name = Name::parse(&entry.path)?;
+        let Some(last) = name.last() else {
+            return self.unpack_root(entry);
+        };
+        match Whiteout::parse(last.to_bytes()) {
+            Some(Whiteout::Bookkeeping) => return Ok(()),
+            Some(whiteout) => return self.unpack_whiteout(&name, whiteout),
+            None => {}
+        }
+        let parent = self.parents.of(&name)?;
+        let at = inode::At {
+            parent: parent.as_fd(),
+            name: last,
+        };
+        match &entry.kind {
+            Kind::Directory => {
+                let made = self.maker.directory(at, entry)?;
+                self.parents.forget_if(made.replaced);
+                self.directory_times.push((name, entry.mtime));
+            }
+            Kind::HardLink { target } => {
+                let target = Name::parse(target)?;
+                let target_parent = self.parents.existing(&target)?;
+                let target_name = target
+                    .last()
+                    .ok_or_else(|| Error::new("a hard link to the root is not possible"))?;
+                let replaced = self
+                    .maker
+                    .hard_link(at, target_parent.as_fd(), target_name)?;
+                self.parents.forget_if(replaced);
+            }
+            kind => {
+                let replaced = self.maker.clear(at)?;
+                self.parents.forget_if(replaced);
+                if let Kind::File { size } = kind {
+                    self.maker.file(at, entry, *size, reader)?;
+                    self.unpacked.size += size;
+                } else {
+                    self.maker.special(at, entry)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `./`: the layer's own directory, whose owner, mode and attributes the archive may set.
+    fn unpack_root(&mut self, entry: &Entry) -> Result<()> {
+        if entry.kind != Kind::Directory {
+            return Err(Error::new("only a directory can be the root of a layer"));
+        }
+        self.maker.furnish(self.parents.root(), entry)?;
+        self.directory_times.push((Name::default(), entry.mtime));
+        Ok(())
+    }
+
+    fn unpack_whiteout(&mut self, name: &Name, whiteout: Whiteout<'_>) -> Result<()> {
+        let parent = self.parents.of(name)?;
+        match whiteout {
+            Whiteout::Opaque => inode::make_opaque(parent.as_fd(), self.options.namespace),
+            Whiteout::Gone(gone) => {
+                let gone = name::component(gone)?;
+                let at = inode::At {
+                    parent: parent.as_fd(),
+                    name: &gone,
+                };
+                self.maker.whiteout(at)
+            }
+            Whiteout::Bookkeeping => Ok(()),
+        }
+    }
+
+    fn set_directory_times(&mut self) -> Result<()> {
+        for (name, time) in std::mem::take(&mut self.directory_times) {
+            // It may have been replaced by a later entry, and its time with it.
+            if let Some(directory) = self.parents.directory(&name)? {
+                inode::set_time(directory.as_fd(), time)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Attributes that may be set from an archive.
+fn attributes(entry: &Entry) -> impl Iterator<Item = (&[u8], &[u8])> {
+    entry
+        .xattrs
+        .iter()
+        .map(|(name, value)| (&name[..], &value[..]))
+        .filter(|(name, _)| !is_overlays_own(name))
+}
+
+fn in_entry(entry: &Entry, error: Error) -> Error {
+    error.within(format!("cannot unpack {}", entry.path.escape_ascii()))
+}
+
+#[cfg(test)]
+mod tests;

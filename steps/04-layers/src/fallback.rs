@@ -1,0 +1,105 @@
+//! Overlayfs before Linux 6.5: all lower layers in one string of mount(2), which has room for a page.
+//!
+//! A hundred absolute paths do not fit. So each layer is opened, and is called by its number: with `/proc/self/fd` as the
+//! working directory, `7:8:9` are three layers. 500 of them need less than 2,500 bytes.
+
+use std::ffi::CString;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use kit::sys::mount::clone_tree;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, open};
+use nix::mount::{MntFlags, MsFlags, mount as mount2, umount2};
+use nix::sys::stat::Mode;
+use nix::unistd::fchdir;
+
+use crate::overlay::Overlay;
+
+/// The same as [`Overlay::mount`]. A place is needed for a moment, in a mount namespace that is the child's own: the
+/// topmost layer lends its directory, and is uncovered again.
+pub(crate) fn mount(overlay: &Overlay) -> nix::Result<OwnedFd> {
+    let before = directory(c".")?;
+    let descriptors = directory(c"/proc/self/fd")?;
+    let lower = overlay
+        .lower()
+        .iter()
+        .map(|path| directory(path))
+        .collect::<nix::Result<Vec<_>>>()?;
+    let options = options(overlay, &lower)?;
+    let place = &overlay.lower()[0];
+    fchdir(&descriptors)?;
+    let mounted = mount2(
+        Some(c"overlay"),
+        place.as_c_str(),
+        Some(c"overlay"),
+        MsFlags::empty(),
+        Some(options.as_c_str()),
+    );
+    fchdir(&before)?;
+    mounted?;
+    let detached = clone_tree(AT_FDCWD, place, 0);
+    umount2(place.as_c_str(), MntFlags::MNT_DETACH)?;
+    detached
+}
+
+fn directory(path: &std::ffi::CStr) -> nix::Result<OwnedFd> {
+    open(
+        path,
+        OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )
+}
+
+fn options(overlay: &Overlay, lower: &[OwnedFd]) -> nix::Result<CString> {
+    let numbers: Vec<String> = lower.iter().map(|fd| fd.as_raw_fd().to_string()).collect();
+    let mut options = format!("lowerdir={}", numbers.join(":")).into_bytes();
+    if let Some((upper, work)) = overlay.upper_and_work() {
+        for (key, path) in [("upperdir", upper), ("workdir", work)] {
+            options.extend(format!(",{key}=").bytes());
+            options.extend(escaped(path.to_bytes()));
+        }
+    }
+    for (key, value) in overlay.options() {
+        options.extend(format!(",{key}").bytes());
+        options.extend(
+            value
+                .map(|value| format!("={value}"))
+                .unwrap_or_default()
+                .bytes(),
+        );
+    }
+    if options.len() >= 4096 {
+        return Err(Errno::E2BIG);
+    }
+    CString::new(options).map_err(|_| Errno::EINVAL)
+}
+
+/// A comma would begin the next option, and a backslash escapes it.
+fn escaped(path: &[u8]) -> impl Iterator<Item = u8> {
+    path.iter().flat_map(|byte| {
+        let escape = matches!(byte, b',' | b'\\').then_some(b'\\');
+        escape.into_iter().chain([*byte])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::whiteout::Namespace;
+
+    #[test]
+    fn five_hundred_layers_fit_in_a_page() {
+        let overlay = Overlay::new(&vec!["/layer".into(); 500], Namespace::Trusted)
+            .and_then(|overlay| overlay.writable("/a,b".as_ref(), "/work".as_ref()))
+            .unwrap();
+        let lower: Vec<OwnedFd> = (0..500).map(|_| directory(c"/").unwrap()).collect();
+        let options = options(&overlay, &lower).unwrap();
+        assert!(options.to_bytes().len() < 3000);
+        assert!(
+            options
+                .to_str()
+                .unwrap()
+                .contains(",upperdir=/a\\,b,workdir=/work,index=off")
+        );
+    }
+}

@@ -1,0 +1,214 @@
+//! Many layers, shown as one file system: overlayfs (kernel documentation, filesystems/overlayfs).
+//!
+//! What is to be mounted is a [`Overlay`], pure data; [`Overlay::mount`] is the few system calls, made in the child. The
+//! result is a *detached* mount, a descriptor: no directory of the host ever has it on it, so none is left behind.
+
+use std::ffi::CString;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use kit::sys::mount::FileSystem;
+use kit::{Error, Failure, Result};
+use nix::errno::Errno;
+
+use crate::fallback;
+use crate::whiteout::Namespace;
+
+/// The layers of one mount, ready for the kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overlay {
+    /// The topmost first, as the kernel wants them.
+    lower: Vec<CString>,
+    writable: Option<Writable>,
+    namespace: Namespace,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Writable {
+    upper: CString,
+    work: CString,
+}
+
+/// `OVL_MAX_STACK`: so many lower layers the kernel takes.
+pub const MAX_LAYERS: usize = 500;
+
+impl Overlay {
+    /// `lower` is in an image's order, the bottom first. Paths are absolute, and seen in the mount namespace of whoever
+    /// mounts.
+    ///
+    /// # Errors
+    /// No layer, too many, or a path that is relative.
+    pub fn new(lower: &[PathBuf], namespace: Namespace) -> Result<Self> {
+        if lower.is_empty() {
+            return Err(Error::new("an overlay needs at least one layer"));
+        }
+        if lower.len() > MAX_LAYERS {
+            return Err(Error::new(format!(
+                "{} layers are more than overlayfs takes, which is {MAX_LAYERS}",
+                lower.len()
+            )));
+        }
+        let lower = lower
+            .iter()
+            .rev()
+            .map(|path| absolute(path))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            lower,
+            writable: None,
+            namespace,
+        })
+    }
+
+    /// With a directory that takes the changes. `work` is empty, on the same file system as `upper`, and of no other use.
+    ///
+    /// # Errors
+    /// A path that is relative.
+    pub fn writable(mut self, upper: &Path, work: &Path) -> Result<Self> {
+        self.writable = Some(Writable {
+            upper: absolute(upper)?,
+            work: absolute(work)?,
+        });
+        Ok(self)
+    }
+
+    /// The mount's options, in the order in which they are set.
+    ///
+    /// * `index=off`: an index would bind an upper directory to the very file handles of its lower ones, and a layer that
+    ///   was removed and pulled again would be refused (ESTALE).
+    /// * `metacopy=off`, `redirect_dir=nofollow`: both let an attribute in one layer point at a file in another. Layers
+    ///   come from strangers, and a packed layer must hold all that it shows.
+    /// * `xino=auto`: inode numbers that stay the same, and are unique, where the file system below has bits to spare.
+    /// * `userxattr`: in a user namespace, overlayfs may keep its marks only in `user.overlay.*` (Linux 5.11). It implies
+    ///   the second line.
+    pub(crate) fn options(&self) -> Vec<(&'static str, Option<&'static str>)> {
+        let mut options = vec![("index", Some("off")), ("xino", Some("auto"))];
+        match self.namespace {
+            Namespace::User => options.push(("userxattr", None)),
+            Namespace::Trusted => {
+                options.push(("metacopy", Some("off")));
+                options.push(("redirect_dir", Some("nofollow")));
+            }
+        }
+        options
+    }
+
+    pub(crate) fn lower(&self) -> &[CString] {
+        &self.lower
+    }
+
+    pub(crate) fn upper_and_work(&self) -> Option<(&CString, &CString)> {
+        self.writable
+            .as_ref()
+            .map(|writable| (&writable.upper, &writable.work))
+    }
+
+    /// Mounts it, detached. For the child: system calls only, but for the fallback.
+    pub fn mount(&self) -> Result<OwnedFd, Failure<'_>> {
+        let top = self.lower[0].to_bytes();
+        let fails = |errno| Failure::new(MOUNT, top, errno);
+        let overlay = FileSystem::open(c"overlay").map_err(fails)?;
+        for (index, lower) in self.lower.iter().enumerate() {
+            match overlay.set(c"lowerdir+", lower) {
+                Ok(()) => {}
+                // The kernel is older than 6.5, and takes all of them in one string only.
+                Err(Errno::EINVAL) if index == 0 => return fallback::mount(self).map_err(fails),
+                Err(errno) => return Err(Failure::new(ADD_LAYER, lower.to_bytes(), errno)),
+            }
+        }
+        if let Some(writable) = &self.writable {
+            let set = |key, path: &CString| overlay.set(key, path);
+            set(c"upperdir", &writable.upper)
+                .map_err(|errno| Failure::new(ADD_UPPER, self.upper_bytes(), errno))?;
+            set(c"workdir", &writable.work)
+                .map_err(|errno| Failure::new(ADD_UPPER, self.upper_bytes(), errno))?;
+        }
+        for (key, value) in self.options() {
+            set_option(&overlay, key, value).map_err(fails)?;
+        }
+        overlay.mount(0).map_err(fails)
+    }
+
+    fn upper_bytes(&self) -> &[u8] {
+        self.writable
+            .as_ref()
+            .map_or(b"", |writable| writable.upper.to_bytes())
+    }
+
+    /// The likely cause of a failure of [`mount`](Self::mount).
+    pub fn hint(failure: &Failure<'_>) -> Option<&'static str> {
+        Some(match (failure.operation, failure.errno) {
+            (MOUNT, Errno::ENODEV) => "the kernel has no overlayfs: `modprobe overlay`",
+            (MOUNT, Errno::EPERM) => "in a user namespace overlayfs needs Linux 5.11",
+            (MOUNT | ADD_UPPER, Errno::EINVAL) => {
+                "overlayfs refuses some directories as upper: one that is itself on overlayfs (as inside a container), on \
+                 another file system than its work directory, or without extended attributes; `dmesg | tail` says which"
+            }
+            (MOUNT, Errno::EBUSY) => "the upper or work directory is in use by another mount",
+            (MOUNT, Errno::ESTALE) => "the upper directory belongs to other layers",
+            (_, Errno::ENOENT) => "a layer is missing: it was removed, or never unpacked",
+            (_, Errno::ENOTDIR) => "a layer is a directory",
+            _ => return None,
+        })
+    }
+}
+
+const MOUNT: &str = "mount the layers, topmost";
+const ADD_LAYER: &str = "add the layer";
+const ADD_UPPER: &str = "add the writable layer";
+
+fn set_option(overlay: &FileSystem, key: &str, value: Option<&str>) -> nix::Result<()> {
+    // Keys and values are ours, and short: this cannot fail late.
+    let key = CString::new(key).map_err(|_| Errno::EINVAL)?;
+    match value {
+        None => overlay.set_flag(&key),
+        Some(value) => {
+            let value = CString::new(value).map_err(|_| Errno::EINVAL)?;
+            overlay.set(&key, &value)
+        }
+    }
+}
+
+fn absolute(path: &Path) -> Result<CString> {
+    if !path.is_absolute() {
+        return Err(Error::new(format!(
+            "{} is not an absolute path",
+            path.display()
+        )));
+    }
+    CString::new(path.as_os_str().as_bytes())
+        .map_err(|_| Error::new(format!("{} holds a NUL byte", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_images_order_is_turned_into_the_kernels() {
+        let overlay = Overlay::new(&["/base".into(), "/top".into()], Namespace::Trusted).unwrap();
+        assert_eq!(
+            overlay.lower,
+            [CString::from(c"/top"), CString::from(c"/base")]
+        );
+    }
+
+    #[test]
+    fn what_the_kernel_would_refuse_is_refused_by_name() {
+        let paths = |count| vec![PathBuf::from("/l"); count];
+        assert!(Overlay::new(&paths(0), Namespace::Trusted).is_err());
+        assert!(Overlay::new(&paths(500), Namespace::Trusted).is_ok());
+        let error = Overlay::new(&paths(501), Namespace::Trusted).unwrap_err();
+        assert!(error.to_string().contains("501 layers"), "{error}");
+        assert!(Overlay::new(&["relative".into()], Namespace::Trusted).is_err());
+    }
+
+    #[test]
+    fn a_user_namespace_keeps_its_marks_elsewhere() {
+        let options = |namespace| Overlay::new(&["/l".into()], namespace).unwrap().options();
+        assert!(options(Namespace::User).contains(&("userxattr", None)));
+        assert!(!options(Namespace::Trusted).contains(&("userxattr", None)));
+        assert!(options(Namespace::Trusted).contains(&("metacopy", Some("off"))));
+    }
+}

@@ -1,0 +1,398 @@
+//! Reading an archive as a stream, one entry at a time.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+
+use kit::{Error, Result};
+
+use super::entry::{Entry, Kind, Time};
+use super::header::{BLOCK, Header, field};
+use super::pax;
+use super::sparse::{self, Extent, Map};
+
+/// What an archive may ask for; beyond it, it is refused as hostile.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of one extended header: names and attributes of one entry.
+    pub header: u64,
+    /// Entries.
+    pub entries: u64,
+    /// Bytes of all files together, holes not counted.
+    pub data: u64,
+}
+
+impl Default for Limits {
+    /// More than any honest image has: 1 MiB of names and attributes for an entry, ten million entries, 256 GiB.
+    fn default() -> Self {
+        Self {
+            header: 1 << 20,
+            entries: 10_000_000,
+            data: 256 << 30,
+        }
+    }
+}
+
+/// A stream of entries. For each, [`Reader::copy`] hands out its contents, or they are skipped.
+#[derive(Debug)]
+pub struct Reader<R> {
+    input: R,
+    limits: Limits,
+    entries: u64,
+    data: u64,
+    /// Of the current entry: contents not yet read, and what fills their last block.
+    left: u64,
+    padding: u64,
+    extents: Option<Vec<Extent>>,
+    buffer: Vec<u8>,
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads from `input`, an archive that has been decompressed.
+    pub fn new(input: R, limits: Limits) -> Self {
+        Self {
+            input,
+            limits,
+            entries: 0,
+            data: 0,
+            left: 0,
+            padding: 0,
+            extents: None,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// The next entry; `None` at the end, once what follows the end has been seen to be nothing but zeroes.
+    ///
+    /// # Errors
+    /// A header that is damaged, a limit exceeded, an archive that ends in the middle of an entry, or does not end
+    /// where it says.
+    pub fn next_entry(&mut self) -> Result<Option<Entry>> {
+        self.skip(self.left + self.padding)?;
+        (self.left, self.padding, self.extents) = (0, 0, None);
+        let mut overrides = Overrides::default();
+        loop {
+            let Some(header) = self.next_header()? else {
+                return self.finish(&overrides);
+            };
+            self.count_entry()?;
+            match header.type_flag() {
+                // Global records: Docker's and Podman's readers ignore them, and an archive must not mean one thing
+                // to one program and another to the next.
+                b'g' => drop(self.extension(&header)?),
+                b'x' => overrides.read_pax(&self.extension(&header)?)?,
+                b'L' => overrides.path = Some(until_nul(self.extension(&header)?)),
+                b'K' => overrides.link = Some(until_nul(self.extension(&header)?)),
+                _ => return self.entry(&header, overrides).map(Some),
+            }
+        }
+    }
+
+    /// Hands the current file's contents to `sink`, piece by piece, with the offset of each: pieces of a sparse file
+    /// leave holes between them. After the last, a sparse file may have to be extended to its size.
+    ///
+    /// # Errors
+    /// Those of the archive, and those of `sink`.
+    pub fn copy(&mut self, mut sink: impl FnMut(u64, &[u8]) -> Result<()>) -> Result<()> {
+        let extents = self.extents.take().unwrap_or_else(|| {
+            vec![Extent {
+                offset: 0,
+                length: self.left,
+            }]
+        });
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.resize(128 * 1024, 0);
+        for extent in extents {
+            let (mut at, end) = (extent.offset, extent.offset + extent.length);
+            while at < end {
+                let want = buffer
+                    .len()
+                    .min((end - at).try_into().unwrap_or(usize::MAX));
+                let got = self.read(&mut buffer[..want])?;
+                if got == 0 {
+                    return Err(truncated());
+                }
+                sink(at, &buffer[..got])?;
+                at += got as u64;
+                self.left -= got as u64;
+            }
+        }
+        self.buffer = buffer;
+        Ok(())
+    }
+
+    /// The stream, for whoever wants to know what was read.
+    pub fn into_inner(self) -> R {
+        self.input
+    }
+
+    fn entry(&mut self, header: &Header, overrides: Overrides) -> Result<Entry> {
+        let mut path = overrides.path.unwrap_or_else(|| header.path());
+        let link = overrides
+            .link
+            .unwrap_or_else(|| header.text(field::LINK).to_vec());
+        if path.contains(&0) || link.contains(&0) || path.is_empty() {
+            return Err(Error::new(
+                "damaged tar archive: a name is empty or holds a NUL",
+            ));
+        }
+        let stored = match overrides.size {
+            Some(size) => size,
+            None => header.number(field::SIZE, "size")?,
+        };
+        let kind = match header.type_flag() {
+            // Before ustar, a directory was a file with a slash at its end.
+            b'0' | 0 if path.ends_with(b"/") => Kind::Directory,
+            b'0' | 0 | b'7' | b'S' => Kind::File {
+                size: self.open_file(header, stored, overrides.sparse)?,
+            },
+            b'1' => Kind::HardLink { target: link },
+            b'2' => Kind::Symlink { target: link },
+            b'3' => Kind::CharacterDevice {
+                major: device(header, field::MAJOR)?,
+                minor: device(header, field::MINOR)?,
+            },
+            b'4' => Kind::BlockDevice {
+                major: device(header, field::MAJOR)?,
+                minor: device(header, field::MINOR)?,
+            },
+            b'5' => Kind::Directory,
+            b'6' => Kind::Fifo,
+            other => {
+                return Err(Error::new(format!(
+                    "{} is an entry of the unknown type '{}'",
+                    path.escape_ascii(),
+                    other.escape_ascii()
+                )));
+            }
+        };
+        if kind == Kind::Directory {
+            while path.len() > 1 && path.ends_with(b"/") {
+                path.pop();
+            }
+        }
+        Ok(Entry {
+            path,
+            kind,
+            mode: (header.number(field::MODE, "mode")? & 0o7777) as u32,
+            uid: id(overrides.uid, header, field::UID)?,
+            gid: id(overrides.gid, header, field::GID)?,
+            mtime: match overrides.mtime {
+                Some(time) => time,
+                None => Time {
+                    seconds: header.signed(field::MTIME, "time")?,
+                    nanoseconds: 0,
+                },
+            },
+            xattrs: overrides.xattrs,
+        })
+    }
+
+    /// Notes where the contents of a file are, and returns its size.
+    fn open_file(&mut self, header: &Header, stored: u64, sparse: Option<Sparse>) -> Result<u64> {
+        self.left = stored;
+        self.padding = stored.next_multiple_of(BLOCK as u64) - stored;
+        self.data = self.data.saturating_add(stored);
+        if self.data > self.limits.data {
+            return Err(over(&format!("{} bytes of files", self.limits.data)));
+        }
+        let map = match sparse {
+            _ if header.type_flag() == b'S' => sparse::old_gnu(header, || self.block_or_error())?,
+            Some(Sparse {
+                mut map,
+                in_data: true,
+            }) => {
+                let taken = sparse::pax_1_0(&mut map, || self.block_or_error())?;
+                self.left = stored.checked_sub(taken).ok_or_else(truncated)?;
+                map
+            }
+            Some(Sparse { map, .. }) => map,
+            None => return Ok(stored),
+        };
+        let map = map.check(self.left)?;
+        self.extents = Some(map.extents);
+        Ok(map.size)
+    }
+
+    /// The body of an extension header.
+    fn extension(&mut self, header: &Header) -> Result<Vec<u8>> {
+        let size = header.number(field::SIZE, "size")?;
+        if size > self.limits.header {
+            return Err(over(&format!(
+                "{} bytes of names and attributes for one entry",
+                self.limits.header
+            )));
+        }
+        let mut body = vec![0; size as usize];
+        self.fill(&mut body)?;
+        self.skip(size.next_multiple_of(BLOCK as u64) - size)?;
+        Ok(body)
+    }
+
+    fn count_entry(&mut self) -> Result<()> {
+        self.entries += 1;
+        if self.entries > self.limits.entries {
+            return Err(over(&format!("{} entries", self.limits.entries)));
+        }
+        Ok(())
+    }
+
+    /// The next header; `None` at the end.
+    fn next_header(&mut self) -> Result<Option<Header>> {
+        match self.block()? {
+            Some(block) => Header::parse(block),
+            None => Ok(None),
+        }
+    }
+
+    /// After the end come zeroes only; what else would follow is hidden from every reader, and covered by the digest
+    /// all the same.
+    fn finish(&mut self, overrides: &Overrides) -> Result<Option<Entry>> {
+        if overrides.path.is_some() {
+            return Err(truncated());
+        }
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let got = self.read(&mut buffer)?;
+            if got == 0 {
+                return Ok(None);
+            }
+            if buffer[..got].iter().any(|byte| *byte != 0) {
+                return Err(Error::new("the archive goes on after its end")
+                    .hint("two archives in one file, or data that no program would ever show"));
+            }
+        }
+    }
+
+    /// A whole block; `None` if the input ends exactly here.
+    fn block(&mut self) -> Result<Option<[u8; BLOCK]>> {
+        let mut block = [0; BLOCK];
+        let got = self.read(&mut block)?;
+        if got == 0 {
+            return Ok(None);
+        }
+        self.fill(&mut block[got..])?;
+        Ok(Some(block))
+    }
+
+    fn block_or_error(&mut self) -> Result<[u8; BLOCK]> {
+        self.block()?.ok_or_else(truncated)
+    }
+
+    fn skip(&mut self, mut bytes: u64) -> Result<()> {
+        let mut buffer = [0; 16 * 1024];
+        while bytes > 0 {
+            let want = buffer.len().min(bytes.try_into().unwrap_or(usize::MAX));
+            self.fill(&mut buffer[..want])?;
+            bytes -= want as u64;
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, mut buffer: &mut [u8]) -> Result<()> {
+        while !buffer.is_empty() {
+            let got = self.read(buffer)?;
+            if got == 0 {
+                return Err(truncated());
+            }
+            buffer = &mut buffer[got..];
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        loop {
+            match self.input.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other.map_err(|e| Error::io("read", "the archive", &e)),
+            }
+        }
+    }
+}
+
+/// What extension headers say about the entry after them.
+#[derive(Debug, Default)]
+struct Overrides {
+    path: Option<Vec<u8>>,
+    link: Option<Vec<u8>>,
+    size: Option<u64>,
+    uid: Option<u64>,
+    gid: Option<u64>,
+    mtime: Option<Time>,
+    xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
+    sparse: Option<Sparse>,
+}
+
+#[derive(Debug, Default)]
+struct Sparse {
+    map: Map,
+    /// PAX 1.0: the map stands before the data.
+    in_data: bool,
+}
+
+impl Overrides {
+    fn read_pax(&mut self, body: &[u8]) -> Result<()> {
+        let mut offset = None;
+        for (key, value) in pax::records(body)? {
+            match key {
+                b"path" => self.path = Some(value.to_vec()),
+                b"linkpath" => self.link = Some(value.to_vec()),
+                b"size" => self.size = Some(pax::number(value)?),
+                b"uid" => self.uid = Some(pax::number(value)?),
+                b"gid" => self.gid = Some(pax::number(value)?),
+                b"mtime" => self.mtime = Some(pax::time(value)?),
+                b"GNU.sparse.name" => self.path = Some(value.to_vec()),
+                b"GNU.sparse.size" | b"GNU.sparse.realsize" => {
+                    self.sparse().map.size = pax::number(value)?;
+                }
+                b"GNU.sparse.major" => self.sparse().in_data = value == b"1",
+                b"GNU.sparse.map" => sparse::pax_0_1(&mut self.sparse().map, value)?,
+                b"GNU.sparse.offset" => offset = Some(pax::number(value)?),
+                b"GNU.sparse.numbytes" => {
+                    let offset = offset.take().ok_or_else(truncated)?;
+                    self.sparse().map.push(offset, pax::number(value)?)?;
+                }
+                _ => {
+                    if let Some(name) = key.strip_prefix(pax::XATTR) {
+                        self.xattrs.insert(name.to_vec(), value.to_vec());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn sparse(&mut self) -> &mut Sparse {
+        self.sparse.get_or_insert_default()
+    }
+}
+
+fn id(from_pax: Option<u64>, header: &Header, field: std::ops::Range<usize>) -> Result<u32> {
+    let id = match from_pax {
+        Some(id) => id,
+        None => header.number(field, "owner")?,
+    };
+    u32::try_from(id).map_err(|_| Error::new(format!("{id} is not a user or group id")))
+}
+
+fn device(header: &Header, field: std::ops::Range<usize>) -> Result<u32> {
+    let number = header.number(field, "device")?;
+    u32::try_from(number).map_err(|_| Error::new(format!("{number} is not a device number")))
+}
+
+fn until_nul(mut text: Vec<u8>) -> Vec<u8> {
+    if let Some(end) = text.iter().position(|byte| *byte == 0) {
+        text.truncate(end);
+    }
+    text
+}
+
+fn truncated() -> Error {
+    Error::new("the archive is truncated: it ends in the middle of an entry")
+}
+
+fn over(limit: &str) -> Error {
+    Error::new(format!(
+        "the archive holds more than {limit}, and is refused"
+    ))
+    .hint("this is a limit against hostile archives")
+}
