@@ -1,0 +1,200 @@
+//! One cell: a container of the steps' own making, in which one check of one submission runs.
+//!
+//! Whatever the submission does to its processes, mounts, names, memory and cgroups, it does to those of the cell, and
+//! all of it goes when the check has ended or its time is over. It has no network, and never more than its share.
+
+use std::path::{Path, PathBuf};
+
+use cgroups::devices::{Policy, defaults};
+use cgroups::{Cgroup, Limits, Swap};
+use kit::Result;
+use namespaces::{Clocks, Command, Kind, Mechanism, Namespaces, spawn};
+use rootfs::{Bind, Options, Rootfs, Tmpfs};
+use serde::{Deserialize, Serialize};
+
+use super::confine::Confine;
+use super::glass::Glass;
+
+/// What runs in a cell, and what it sees.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Inmate {
+    /// The program, on the host.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Its environment, besides `PATH` and `HOME`.
+    pub environment: Vec<(String, String)>,
+    /// What it sees of the host.
+    pub world: World,
+}
+
+/// What an inmate sees of the host.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum World {
+    /// Nothing: a read-only root file system of one program, itself, and a little memory to write to. The program must
+    /// be static.
+    Busybox,
+    /// Everything, read-only.
+    Glass {
+        /// The working directory.
+        directory: PathBuf,
+        /// But for these, which it may change.
+        writable: Vec<PathBuf>,
+        /// And these, which show as empty.
+        hidden: Vec<PathBuf>,
+        /// User and group, if it is not to be root.
+        user: Option<(u32, u32)>,
+    },
+}
+
+/// How it ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct End {
+    /// The exit code, as Docker's.
+    pub code: u8,
+    /// Why, where a mechanism knows.
+    pub notes: Vec<String>,
+}
+
+/// What a check may write, in bytes of memory.
+const SPACE: u64 = 64 << 20;
+/// The largest file that a compiler may write.
+const LARGEST_FILE: u64 = 512 << 20;
+/// Where the small world has the program: below a mount of its own, so that nothing is made in the root file system.
+const PROGRAM: &str = "/srv/check";
+
+/// Runs it and waits for its end. Its standard output and error are this process's own.
+///
+/// # Errors
+/// The cell could not be made.
+pub(crate) fn run(inmate: &Inmate) -> Result<End> {
+    let id = kit::id::Id::random()?;
+    let namespaces = Namespaces {
+        kinds: Kind::DEFAULT.to_vec(),
+        hostname: "cell".into(),
+        user: None,
+        clocks: Clocks::default(),
+        mount_proc: !matches!(inmate.world, World::Busybox),
+    };
+    let (root, limits, confine): (Box<dyn Mechanism>, _, _) = match &inmate.world {
+        World::Busybox => (
+            Box::new(busybox_root(&inmate.program)),
+            limits(256 << 20),
+            Confine::to(SPACE, None),
+        ),
+        World::Glass {
+            writable,
+            hidden,
+            user,
+            ..
+        } => {
+            let glass = Glass::new(writable.clone(), hidden.clone(), scratch(inmate, writable));
+            (
+                Box::new(glass),
+                limits(1 << 30),
+                Confine::to(LARGEST_FILE, *user),
+            )
+        }
+    };
+    let mut cgroup = Cgroup::new(format!("cell-{}", id.short()));
+    cgroup.limits = limits;
+    cgroup.devices = Some(Policy::new(&defaults()));
+    cgroup.has_namespace = true;
+    let exit = spawn(
+        &command(inmate),
+        vec![
+            Box::new(namespaces),
+            root,
+            Box::new(cgroup),
+            Box::new(confine),
+        ],
+    )?
+    .wait()?;
+    Ok(End {
+        code: exit.code,
+        notes: exit.notes,
+    })
+}
+
+fn command(inmate: &Inmate) -> Command {
+    let (program, directory) = match &inmate.world {
+        World::Busybox => (PROGRAM.into(), "/tmp".into()),
+        World::Glass { directory, .. } => {
+            (inmate.program.clone().into_os_string(), directory.clone())
+        }
+    };
+    let mut arguments = vec![program];
+    arguments.extend(inmate.arguments.iter().map(Into::into));
+    let mut environment = vec![
+        ("PATH".into(), namespaces::DEFAULT_PATH.into()),
+        ("HOME".into(), "/root".into()),
+    ];
+    for (name, value) in &inmate.environment {
+        environment.retain(|(other, _)| other != name.as_str());
+        environment.push((name.into(), value.into()));
+    }
+    Command {
+        arguments,
+        environment,
+        directory: Some(directory),
+        stdin: false,
+        terminal: false,
+        init: true,
+    }
+}
+
+/// Enough for every check, and little enough that a machine does not notice who takes it all.
+fn limits(memory: u64) -> Limits {
+    Limits {
+        memory: Some(memory),
+        swap: Swap::Total(memory),
+        pids: Some(256),
+        // Others go first where processors are scarce; a quota would make checks that wait for a moment wait for long.
+        cpu_shares: Some(256),
+        ..Limits::default()
+    }
+}
+
+fn busybox_root(program: &Path) -> Rootfs {
+    Rootfs::new(Options {
+        read_only: true,
+        binds: vec![Bind {
+            source: program.to_owned(),
+            target: PROGRAM.into(),
+            read_only: true,
+        }],
+        tmpfs: vec![
+            memory("/srv", 1 << 20),
+            memory("/tmp", SPACE),
+            memory("/root", 1 << 20),
+        ],
+        ..Options::new(busybox::default_root())
+    })
+}
+
+/// An empty file system in which programs may be executed and devices made.
+fn memory(target: &str, bytes: u64) -> Tmpfs {
+    Tmpfs {
+        target: target.into(),
+        attributes: 0,
+        options: vec![
+            ("size".into(), bytes.to_string()),
+            ("mode".into(), "1777".into()),
+        ],
+    }
+}
+
+/// Places for temporary files, as far as nothing lies there that the program needs.
+fn scratch(inmate: &Inmate, writable: &[PathBuf]) -> Vec<PathBuf> {
+    let environment = inmate.environment.iter().map(|(_, value)| Path::new(value));
+    let needed: Vec<&Path> = [inmate.program.as_path()]
+        .into_iter()
+        .chain(writable.iter().map(PathBuf::as_path))
+        .chain(environment)
+        .collect();
+    ["/tmp", "/var/tmp", "/run", "/dev/shm"]
+        .into_iter()
+        .filter(|place| !needed.iter().any(|path| path.starts_with(place)))
+        .map(PathBuf::from)
+        .collect()
+}
