@@ -91,26 +91,18 @@ fn kill_all(directory: &Path) -> Outcome {
     }
 }
 
-/// What is left is said after a moment, in which the dead may leave the list.
+/// A process that has been killed may take a moment to die; one that has not does not die at all.
 fn nobody_left(directory: &Path, what: &str) -> Outcome {
-    let left = listed(directory);
-    let still: Vec<i32> = left
-        .iter()
-        .copied()
-        .filter(|pid| proc::lives(pid))
-        .collect();
-    sleep(Duration::from_millis(30));
-    let now = listed(directory);
-    if now.is_empty() && still.is_empty() {
+    if wait_until(|| listed(directory).is_empty().then_some(())).is_some() {
         return Ok(());
     }
-    let shown = if now.is_empty() { &still } else { &now };
+    let left = listed(directory);
     found!(
         "left",
         "kill_all has returned, and {what} is not empty: {} processes, among them {}, {}",
-        shown.len(),
-        shown.first().copied().unwrap_or_default(),
-        proc::describe(shown.first().copied().unwrap_or_default())
+        left.len(),
+        left.first().copied().unwrap_or_default(),
+        proc::describe(left.first().copied().unwrap_or_default())
     )
 }
 

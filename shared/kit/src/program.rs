@@ -9,10 +9,13 @@ use crate::error::{Error, Result};
 /// else [`FAILED`](crate::error::FAILED), which Docker uses for a wrong flag too.
 pub fn parse<T: clap::Parser>() -> Result<T, ExitCode> {
     T::try_parse().map_err(|error| {
-        // As in `finish`: a closed stream has nobody to tell.
-        let _ = error.print();
+        // As in `finish`: a closed stream has nobody to tell. A full disk loses what was asked for.
+        let is_shown = match error.print() {
+            Ok(()) => true,
+            Err(error) => error.kind() == std::io::ErrorKind::BrokenPipe,
+        };
         match error.exit_code() {
-            0 => ExitCode::SUCCESS,
+            0 if is_shown => ExitCode::SUCCESS,
             _ => ExitCode::from(crate::error::FAILED),
         }
     })

@@ -45,15 +45,17 @@ impl Mechanism for Join {
     }
 
     fn prepare(&mut self, _: &mut Plan) -> Result<()> {
-        let pidfd = pidfd_open(self.pid).map_err(|errno| open_error(self.pid, errno))?;
-        let kinds = differing(self.pid)?;
+        pidfd_open(self.pid).map_err(|errno| open_error(self.pid, errno))?;
+        let pid = visible(self.pid);
+        let pidfd = pidfd_open(pid).map_err(|errno| open_error(pid, errno))?;
+        let kinds = differing(pid)?;
         if kinds.is_empty() {
             return Err(Error::new(format!("process {} is in no container: it shares all its namespaces with us", self.pid))
                 .hint("give the pid of a process inside, not of the program that started it: `lsns -t pid` lists them"));
         }
         // The number may have gone to another process between the two looks.
-        if pidfd_open(self.pid).is_err() || has_ended(&pidfd) {
-            return Err(open_error(self.pid, Errno::ESRCH));
+        if pidfd_open(pid).is_err() || has_ended(&pidfd) {
+            return Err(open_error(pid, Errno::ESRCH));
         }
         self.target = Some(Target {
             pidfd,
@@ -88,6 +90,22 @@ impl Mechanism for Join {
         };
         Some(hint.to_owned())
     }
+}
+
+/// A process of the same container that lets itself be looked at: `pid`, or a child of it. Our init does not, not even
+/// by the user whose container it is (PR_SET_DUMPABLE in prctl(2)); what it has executed does.
+fn visible(pid: Pid) -> Pid {
+    let can_be_seen = |pid: &Pid| File::open(format!("/proc/{pid}/ns/pid")).is_ok();
+    if can_be_seen(&pid) {
+        return pid;
+    }
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    children
+        .unwrap_or_default()
+        .split_whitespace()
+        .filter_map(|child| child.parse().ok().map(Pid::from_raw))
+        .find(can_be_seen)
+        .unwrap_or(pid)
 }
 
 fn open_error(pid: Pid, errno: Errno) -> Error {

@@ -4,15 +4,15 @@
 //! mechanism of the list do its part, and executes the command:
 //!
 //! ```no_run
-//! use namespaces::cli::RunOptions;
-//! use namespaces::{Terminal, spawn};
+//! use namespaces::cli::{RunOptions, push_terminal};
+//! use namespaces::{Mechanisms, spawn};
 //!
 //! # fn run(options: RunOptions) -> kit::Result<u8> {
-//! let mut mechanisms: namespaces::Mechanisms = vec![Box::new(options.namespaces()?)];
-//! if options.terminal {
-//!     mechanisms.push(Box::new(Terminal::new(options.interactive)));
-//! }
-//! let exit = spawn(&options.command()?, mechanisms)?.wait()?;
+//! let namespaces = options.namespaces()?;
+//! let command = options.command(&namespaces.hostname)?;
+//! let mut mechanisms: Mechanisms = vec![Box::new(namespaces)];
+//! push_terminal(&mut mechanisms, &options.process);
+//! let exit = spawn(&command, mechanisms)?.wait()?;
 //! # Ok(exit.code)
 //! # }
 //! ```

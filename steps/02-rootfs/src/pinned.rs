@@ -119,12 +119,28 @@ pub(crate) fn root(directory: &Path, may_be_empty: bool) -> Result<Pinned> {
             "a container on the host's files is what you get without --rootfs; a copy of them is made by `debootstrap`",
         ));
     }
+    if let Some(place) = KERNELS_OWN
+        .into_iter()
+        .find(|place| stat(*place).is_ok_and(|status| is_on(&root, &status, &host)))
+    {
+        return Err(refuse(&format!("is in the host's {place}")).hint(
+            "the kernel makes that file system: the mount points that a container needs cannot, or should not, be made in it",
+        ));
+    }
     if !may_be_empty && is_empty(root.as_path()) {
         return Err(refuse("is an empty directory").hint(
             "there is nothing in it to run: unpack an image into it, or bring its files with --bind",
         ));
     }
     Ok(root)
+}
+
+/// What is mounted here belongs to the host's kernel and devices.
+const KERNELS_OWN: [&str; 3] = ["/proc", "/sys", "/dev"];
+
+/// Whether `root` is on the file system of `place`, if that is one of its own.
+fn is_on(root: &Pinned, place: &FileStat, host: &FileStat) -> bool {
+    root.device == place.st_dev && place.st_dev != host.st_dev
 }
 
 /// A directory that cannot be listed may hold anything.
@@ -161,6 +177,7 @@ mod tests {
         std::fs::create_dir(at("empty")).unwrap();
         std::os::unix::fs::symlink("loop", at("loop")).unwrap();
         std::os::unix::fs::symlink("/", at("slash")).unwrap();
+        std::os::unix::fs::symlink("/proc/self", at("proc")).unwrap();
         for (name, expected) in [
             ("missing", "No such file or directory (ENOENT)"),
             ("file", "is not a directory"),
@@ -168,6 +185,7 @@ mod tests {
             ("empty", "is an empty directory"),
             ("loop", "(ELOOP)"),
             ("slash", "is the host's own"),
+            ("proc", "is in the host's /proc"),
         ] {
             let (sentence, code) = refusal(&at(name));
             assert!(sentence.ends_with(expected), "{sentence}");

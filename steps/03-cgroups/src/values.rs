@@ -62,6 +62,10 @@ fn bytes(text: &str) -> Result<u64, String> {
         }
     };
     let bytes = number.parse::<f64>().map_err(|_| wrong())? * 1024_f64.powi(power as i32);
+    if 0.0 < bytes && bytes < 1.0 {
+        // Cut off, it would be 0, and no limit at all.
+        return Err("that is less than a byte".to_owned());
+    }
     // The kernel counts in signed 64 bits.
     if bytes > i64::MAX as f64 {
         return Err("that is more than a machine can have".to_owned());

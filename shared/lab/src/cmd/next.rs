@@ -34,7 +34,7 @@ pub(crate) fn suggestions(repo: &Repo) -> Result<()> {
         if repo.root.join(&chapter).is_file() {
             say!("  read {chapter}");
         }
-        say!("  cargo lab run {} run sh", first.name);
+        say!("  cargo lab run {} run -it sh", first.name);
     }
     for line in crate::exercise::next(repo)? {
         say!("  {line}");

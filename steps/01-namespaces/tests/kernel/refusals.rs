@@ -10,6 +10,7 @@ const NOBODY: u32 = 65534;
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
+        test("help_that_is_lost_is_a_failure", &[], help_that_is_lost),
         test("no_command_is_refused", ROOT, no_command_is_refused),
         test(
             "an_unknown_flag_is_refused",
@@ -95,6 +96,13 @@ fn an_unknown_flag_is_refused() {
         .output()
         .assert_code(0);
     assert_eq!(output.out(), "--hostname -z\n");
+}
+
+fn help_that_is_lost() {
+    for (place, code) in [("/dev/full", 125), ("/dev/null", 0)] {
+        let run = container(&["--help"]).after(&format!("exec >{place}"));
+        run.output().assert_code(code);
+    }
 }
 
 fn bad_values_are_refused() {

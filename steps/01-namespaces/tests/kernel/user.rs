@@ -34,6 +34,11 @@ pub(crate) fn tests() -> Vec<Test> {
             nobody_may_have_a_container_too,
         ),
         test(
+            "nobody_may_enter_their_own_container",
+            NEEDS,
+            nobody_may_enter_their_own_container,
+        ),
+        test(
             "setgroups_is_denied_without_privilege",
             NEEDS,
             setgroups_is_denied_without_privilege,
@@ -149,6 +154,28 @@ fn nobody_may_have_a_container_too() {
         .assert_code(0)
         .out();
     assert_eq!(words(&output), ["0", "box", "1", "2"]);
+}
+
+/// By the pid of its init too, which hides from everybody but root.
+fn nobody_may_enter_their_own_container() {
+    let directory = harness::directory();
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).unwrap();
+    let (program, pid_file) = (bin_for_all(), directory.join("pid"));
+    let running = Run::new(&program)
+        .args(["run", "--user", "--pid-file"])
+        .arg(&pid_file)
+        .args(["--", "sh", "-c", "echo ready; exec sleep 1000"])
+        .user(NOBODY)
+        .spawn();
+    running.expect("ready");
+    let init = harness::contents(&pid_file);
+    let output = Run::new(&program)
+        .args(["enter", &init, "--", "id", "-u"])
+        .user(NOBODY)
+        .output();
+    assert_eq!(output.assert_code(0).out(), "0\n");
+    running.signal(libc::SIGTERM);
+    running.wait().assert_code(143);
 }
 
 /// CVE-2014-8989: who may leave a group may go where that group is kept out.

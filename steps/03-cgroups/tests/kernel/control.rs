@@ -29,6 +29,7 @@ pub(crate) fn tests() -> Vec<Test> {
         ),
         test("a_name_is_taken_once", &ROOT, a_name_is_taken_once),
         test("ls_lists_what_runs", &ROOT, ls_lists_what_runs),
+        test("an_id_may_be_cut_short", &ROOT, an_id_may_be_cut_short),
         test(
             "statistics_are_the_kernels",
             &both,
@@ -121,11 +122,21 @@ fn ls_lists_what_runs() {
     assert_eq!(lines[1][..3], [one.as_str(), "2", "running"]);
     assert_eq!(lines[2][..3], [two.as_str(), "2", "running"]);
 
-    let sentence = refusal(cgroups(["stats", "aa-"]).output(), false);
-    assert_eq!(sentence, format!("aa- could be any of: {one}, {two}"));
-    let sentence = refusal(cgroups(["stats", "nobody"]).output(), true);
-    assert_eq!(sentence, "No such container: nobody");
-    cgroups(["stats", "aa-o"]).output().assert_code(0);
+    // A name is given whole: whoever cuts a script's variable short must not kill another's container.
+    for name in ["aa-", "aa-o", "nobody"] {
+        let sentence = refusal(cgroups(["stats", name]).output(), true);
+        assert_eq!(sentence, format!("No such container: {name}"));
+    }
+}
+
+fn an_id_may_be_cut_short() {
+    let stem = format!("{:011x}", std::process::id());
+    let ids = ["a", "b"].map(|end| format!("{stem}{end}"));
+    let _containers = ids.each_ref().map(|id| sleeper(&["--name", id]));
+    cgroups(["stats", &ids[0]]).output().assert_code(0);
+    let sentence = refusal(cgroups(["stats", &stem]).output(), false);
+    let [one, two] = &ids;
+    assert_eq!(sentence, format!("{stem} could be any of: {one}, {two}"));
 }
 
 fn statistics_are_the_kernels() {

@@ -133,7 +133,7 @@ impl Run<'_> {
         if programs.is_empty() {
             return Ok(());
         }
-        let promises = promises();
+        let promises = promises(!self.arguments.fast);
         let sentence = format!("{}, promised: {promises}", self.privilege.describe());
         self.stage("tests here", &sentence, |run| {
             let variables = [
