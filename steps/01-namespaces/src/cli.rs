@@ -204,7 +204,7 @@ fn split(assignment: &OsStr) -> Result<Option<(OsString, OsString)>> {
 /// Starts, writes the pid file, waits, and shows the notes: what `run` of every step ends with.
 ///
 /// # Errors
-/// As [`spawn`]; and a pid file that cannot be written, which ends the container.
+/// As [`spawn()`]; and a pid file that cannot be written, which ends the container.
 pub fn run(command: &Command, mechanisms: Mechanisms, pid_file: Option<&Path>) -> Result<ExitCode> {
     let container = spawn(command, mechanisms)?;
     if let Some(path) = pid_file {

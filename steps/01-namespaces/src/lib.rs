@@ -1,6 +1,6 @@
 //! Step 01: namespaces, and the spawn that every later step uses.
 //!
-//! A container is an ordered list of mechanisms ([`Mechanism`]). [`spawn`] starts a child in new namespaces, lets each
+//! A container is an ordered list of mechanisms ([`Mechanism`]). [`spawn()`] starts a child in new namespaces, lets each
 //! mechanism of the list do its part, and executes the command:
 //!
 //! ```no_run

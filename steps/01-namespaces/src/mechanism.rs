@@ -10,7 +10,7 @@ use crate::gate::Gate;
 // ANCHOR: mechanism
 /// One mechanism of a container: its namespaces, its root file system, its cgroup …
 ///
-/// [`spawn`](crate::spawn) drives a list of them through their moments, each moment for the whole list in order,
+/// [`spawn`](crate::spawn()) drives a list of them through their moments, each moment for the whole list in order,
 /// before the next begins:
 ///
 /// ```text
