@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::{PoisonError, RwLock};
 use std::time::Instant;
 
+use clap::Parser;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::need::Need;
@@ -58,14 +59,41 @@ impl Test {
 
 /// Runs a suite with libtest's own command line (`cargo test NAME -- --list`), and returns what `main` should.
 pub fn run(suite: &str, tests: Vec<Test>) -> ExitCode {
-    let arguments = Arguments::from_args();
+    let (arguments, filters) = CommandLine::parse().divide();
     let only = std::env::var("DRYDOCK_ONLY").unwrap_or_default();
     let trials = tests
         .into_iter()
         .filter(|test| test.is_wanted(&only))
+        .filter(|test| passes(&test.name, &filters, arguments.exact))
         .map(|test| trial(suite.to_owned(), test))
         .collect();
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// libtest's command line takes any number of filters, libtest-mimic's one.
+#[derive(Parser)]
+struct CommandLine {
+    #[command(flatten)]
+    own: Arguments,
+    /// More filters.
+    #[arg(hide = true)]
+    more: Vec<String>,
+}
+
+impl CommandLine {
+    /// Arguments that filter nothing, and the filters.
+    fn divide(mut self) -> (Arguments, Vec<String>) {
+        let filters = self.own.filter.take().into_iter().chain(self.more);
+        (self.own, filters.collect())
+    }
+}
+
+fn passes(name: &str, filters: &[String], exact: bool) -> bool {
+    let is_meant = |filter: &String| match exact {
+        true => name == filter,
+        false => name.contains(filter.as_str()),
+    };
+    filters.is_empty() || filters.iter().any(is_meant)
 }
 
 /// Held for writing by a test that wants to be alone, for reading by each other.
@@ -172,6 +200,17 @@ mod tests {
         );
         let failed = failed.err().unwrap();
         assert!(failed.message().unwrap().contains("sleep"), "{failed:?}");
+    }
+
+    #[test]
+    fn any_of_several_filters_is_enough() {
+        let line = ["suite", "--exact", "one", "two"];
+        let (arguments, filters) = CommandLine::parse_from(line).divide();
+        assert!(arguments.exact && arguments.filter.is_none());
+        assert_eq!(filters, ["one", "two"]);
+        assert!(passes("two", &filters, true) && !passes("two more", &filters, true));
+        assert!(passes("two more", &filters, false) && !passes("three", &filters, false));
+        assert!(passes("three", &[], false));
     }
 
     #[test]

@@ -87,11 +87,12 @@ impl Command {
 
     /// What the last step's failure means to the user.
     pub(crate) fn explain(&self, failure: Failure<'_>) -> Error {
-        let program = self.arguments[0].display();
+        let program = self.arguments[0].display().to_string();
+        let shown = if program.is_empty() { "\"\"" } else { &program };
         let searched = !self.arguments[0].as_bytes().contains(&b'/');
         match (failure.operation, failure.errno) {
             (EXECUTE, Errno::ENOENT | Errno::ENOTDIR) if searched => Error::new(format!(
-                "cannot run {program}: executable file not found in $PATH"
+                "cannot run {shown}: executable file not found in $PATH"
             ))
             .hint(format!(
                 "it is searched inside the container, in {}",
@@ -118,7 +119,7 @@ impl Command {
                 .hint("the PID namespace takes no new process once its PID 1 has ended: is the container still running?"),
             (FORK, Errno::EAGAIN) => failure
                 .to_error()
-                .hint("the container may have no more processes: a pids limit, or `ulimit -u`"),
+                .hint("the container may have no more processes: a pids limit, in which our init counts too (--no-init runs the command without), or `ulimit -u`"),
             _ => failure.to_error(),
         }
     }

@@ -43,7 +43,8 @@ pub(crate) fn hint(failure: &Failure<'_>) -> Option<String> {
         PROC | SYSFS | TMPFS | DEVPTS | MQUEUE => at_mount(failure.operation, failure.errno),
         ATTACH => at_attach(failure.errno),
         OPEN_SOURCE | BIND | CLONE_ROOT | MOUNT_ROOT => at_source(failure.errno),
-        MASK | BIND_DEVICE | MAKE_DEVICE => at_device(failure.errno),
+        MASK => at_mask(failure.errno),
+        BIND_DEVICE | MAKE_DEVICE => at_device(failure.errno),
         _ => None,
     };
     hint.or_else(|| anywhere(failure.errno)).map(str::to_owned)
@@ -148,6 +149,15 @@ fn at_source(errno: Errno) -> Option<&'static str> {
     })
 }
 
+fn at_mask(errno: Errno) -> Option<&'static str> {
+    match errno {
+        Errno::ENOENT => Some(
+            "it is covered with the container's own /dev/null, which is missing: is something bound over /dev?",
+        ),
+        errno => at_device(errno),
+    }
+}
+
 fn at_device(errno: Errno) -> Option<&'static str> {
     Some(match errno {
         Errno::ENODEV => {
@@ -205,6 +215,7 @@ mod tests {
             (OPEN_SOURCE, ESTALE),
             (CLONE_ROOT, EINVAL),
             (MASK, ENODEV),
+            (MASK, ENOENT),
             (ATTACH, ENOSPC),
             (CLONE_ROOT, ENOSYS),
         ] {

@@ -152,6 +152,8 @@ fn a_null_that_is_none() {
     let dev = outside("dev");
     let bind = format!("{}:/dev", dev.display());
     let run = || inside(&root, &["--bind", &bind], "cat /proc/keys");
+    let error = refused(run());
+    assert!(error.contains("is something bound over /dev?"), "{error}");
     for make in [
         |null: PathBuf| drop(File::create(null).unwrap()),
         |null: PathBuf| symlink("/proc/keys", null).unwrap(),

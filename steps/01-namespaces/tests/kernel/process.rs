@@ -102,7 +102,11 @@ fn a_command_that_cannot_run_says_why() {
     for (command, code, part) in [
         (PathBuf::from("no-such-command"), 127, "not found in $PATH"),
         (PathBuf::from("/no/such/command"), 127, "No such file"),
-        (PathBuf::from(""), 127, "not found"),
+        (
+            PathBuf::from(""),
+            127,
+            "cannot run \"\": executable file not found",
+        ),
         (PathBuf::from("/etc/passwd/x"), 127, "/etc/passwd/x"),
         (PathBuf::from("/tmp"), 126, "Permission denied"),
         (

@@ -164,6 +164,7 @@ fn a_command_that_is_not_there() {
         .arg("true");
     let output = run.output().assert_code(125);
     assert!(output.err().contains("EAGAIN"), "{}", output.err());
+    assert!(output.err().contains("--no-init"), "{}", output.err());
     std::fs::remove_dir_all(root).unwrap();
     census.assert_unchanged();
 }
