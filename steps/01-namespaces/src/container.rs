@@ -90,8 +90,13 @@ impl Container {
         };
         while pump.turn_of_output() {
             let mut set: Vec<_> = pump.interest_in_output().collect();
+            // With nothing in hand there is more to take, and nothing to wait for.
+            let timeout = match set.is_empty() {
+                true => PollTimeout::ZERO,
+                false => PollTimeout::NONE,
+            };
             set.push(PollFd::new(self.signals.as_fd(), PollFlags::POLLIN));
-            let polled = poll(&mut set, PollTimeout::NONE);
+            let polled = poll(&mut set, timeout);
             drop(set);
             let interrupted = self
                 .signals

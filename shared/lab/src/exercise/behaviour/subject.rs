@@ -83,20 +83,17 @@ pub(super) fn wait(child: Child) -> Outcome<Ran> {
 
 /// A container that runs `sleep` for a time by which it is recognised, and the pid of that sleep.
 pub(super) fn sleeping(options: &[&str]) -> Outcome<(Child, i32)> {
-    const NAP: &str = "61.25";
     let mut arguments = options.to_vec();
     arguments.extend(["sleep", NAP]);
+    // One that was killed a moment ago may still be dying.
+    let before = sleepers();
     let mut child = start(&arguments, &[])?;
+    // The program itself has these words in its own command line too.
+    let ours = child.id() as i32;
     let found = wait_until(|| {
-        let naps = |pid: &i32| {
-            proc::text(format!("/proc/{pid}/cmdline")).ends_with(&format!("sleep\0{NAP}\0"))
-        };
-        // The program itself has these words in its own command line too.
-        let ours = child.id() as i32;
-        proc::pids()
+        sleepers()
             .into_iter()
-            .filter(|pid| *pid != ours && runs_sleep(*pid))
-            .find(naps)
+            .find(|pid| *pid != ours && !before.contains(pid))
     });
     match found {
         Some(pid) => Ok((child, pid)),
@@ -115,6 +112,17 @@ pub(super) fn sleeping(options: &[&str]) -> Outcome<(Child, i32)> {
             ))
         }
     }
+}
+
+/// How long the command sleeps: a number that nothing else on the machine has.
+const NAP: &str = "61.25";
+
+fn sleepers() -> Vec<i32> {
+    let naps =
+        |pid: i32| proc::text(format!("/proc/{pid}/cmdline")).ends_with(&format!("sleep\0{NAP}\0"));
+    let mut pids = proc::pids();
+    pids.retain(|pid| runs_sleep(*pid) && naps(*pid));
+    pids
 }
 
 fn runs_sleep(pid: i32) -> bool {
