@@ -130,10 +130,10 @@ impl Run {
         self
     }
 
-    /// Changes the time limit, which is 30 s, times `DRYDOCK_PATIENCE` if that is set (for slow machines).
+    /// Changes the time limit, which is 30 s. Either is multiplied by `DRYDOCK_PATIENCE` if that is set.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.limit = limit;
+        self.limit = wait::patient(limit);
         self
     }
 

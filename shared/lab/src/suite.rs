@@ -1,6 +1,7 @@
 //! Test programs: built by the user through cargo, run as root, their results read from what they print.
 
 use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -112,9 +113,52 @@ fn name(path: &Path) -> String {
         .into_owned()
 }
 
+/// The programs and examples in a cargo profile's directory, by their own names.
+pub(crate) fn programs_of(profile: &Path) -> Result<Vec<PathBuf>> {
+    let mut programs = Vec::new();
+    for folder in [profile.to_owned(), profile.join("examples")] {
+        let Ok(entries) = std::fs::read_dir(folder) else {
+            continue;
+        };
+        for entry in entries {
+            let entry = entry?;
+            let metadata = entry.metadata()?;
+            let is_executable = metadata.is_file() && metadata.permissions().mode() & 0o111 != 0;
+            if is_executable && is_plain(&entry.file_name().to_string_lossy()) {
+                programs.push(entry.path());
+            }
+        }
+    }
+    programs.sort_unstable();
+    Ok(programs)
+}
+
+/// Not one of cargo's own further files, which are what an example was made from (`naive.d`) and its second name, ending
+/// in 16 hex digits; nor one of the hundred that the exercises leave (`handshake--solution`).
+fn is_plain(name: &str) -> bool {
+    let hash = name.rsplit_once('-').map_or("", |(_, hash)| hash);
+    let is_hash = hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    !(is_hash || name.contains('.') || name.contains("--"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_is_taken_once() {
+        for (name, plain) in [
+            ("namespaces", true),
+            ("rootfs-naive", true),
+            ("a-plain-name", true),
+            ("naive-0123456789abcdef", false),
+            ("naive.d", false),
+            ("libderive.so", false),
+            ("handshake--mutant-no-wait", false),
+        ] {
+            assert_eq!(is_plain(name), plain, "{name}");
+        }
+    }
 
     #[test]
     fn a_package_is_named_by_its_id_or_by_its_folder() {

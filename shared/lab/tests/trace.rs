@@ -247,16 +247,12 @@ fn signalled() {
 fn reader() {
     let file = directory().join("done");
     let script = format!(
-        "for i in $(seq 3000); do /bin/true; done; touch {}",
+        "for i in $(seq 300); do /bin/true; done; touch {}",
         file.display()
     );
     let lab = bin("lab");
     let pipe = format!("{} trace -- sh -c '{script}' | head -n 1", lab.display());
-    let output = Run::new("sh")
-        .args(["-c", &pipe])
-        .timeout(Duration::from_secs(60))
-        .output()
-        .assert_code(0);
+    let output = Run::new("sh").args(["-c", &pipe]).output().assert_code(0);
     assert_eq!(output.out().lines().count(), 1);
     // The shell waits for all of the pipe, so the command has had its time.
     assert!(file.exists(), "the command went on to its end");

@@ -63,10 +63,8 @@ impl Payload {
             .map(Path::to_owned)
             .collect();
         for profile in profiles {
-            for folder in [profile.clone(), profile.join("examples")] {
-                for program in programs_in(&folder)? {
-                    payload.add(&program)?;
-                }
+            for program in crate::suite::programs_of(&profile)? {
+                payload.add(&program)?;
             }
         }
         payload.programs = programs;
@@ -208,31 +206,6 @@ fn walk(directory: &Path, files: &mut BTreeSet<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// The programs of a cargo profile, by their own names: the same with a hash behind them are the same again.
-fn programs_in(folder: &Path) -> Result<Vec<PathBuf>> {
-    use std::os::unix::fs::PermissionsExt;
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return Ok(Vec::new());
-    };
-    let mut programs = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        let executable = metadata.is_file() && metadata.permissions().mode() & 0o111 != 0;
-        if executable && !has_hash(&entry.file_name()) {
-            programs.push(entry.path());
-        }
-    }
-    Ok(programs)
-}
-
-/// `naive-0123456789abcdef`, or a library's `libx.so`, which no test starts either.
-fn has_hash(name: &OsStr) -> bool {
-    let name = name.to_string_lossy();
-    let hash = name.rsplit_once('-').map_or("", |(_, hash)| hash);
-    name.ends_with(".so") || (hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
-}
-
 /// One word for sh. Bytes that are not UTF-8 are kept by `printf`, since the job is text.
 pub(crate) fn quoted(word: impl AsRef<OsStr>) -> String {
     let word = word.as_ref();
@@ -296,13 +269,5 @@ mod tests {
             .map(|file| file.strip_prefix(root.path()).unwrap().to_str().unwrap())
             .collect();
         assert_eq!(names, [".cargo/config.toml", "a/b.rs"]);
-    }
-
-    #[test]
-    fn a_program_is_taken_once() {
-        assert!(has_hash(OsStr::new("naive-0123456789abcdef")));
-        assert!(!has_hash(OsStr::new("naive")));
-        assert!(!has_hash(OsStr::new("a-plain-name")));
-        assert!(has_hash(OsStr::new("libderive.so")));
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::payload::{Payload, quoted};
-use super::plan::{Hierarchy, Machine};
+use super::plan::{Accelerator, Hierarchy, Machine};
 use super::{Store, boot, machine};
 use crate::repo::Repo;
 use crate::report::{self, Outcome, Reader, Results};
@@ -111,9 +111,14 @@ impl Run<'_> {
                 "export DRYDOCK_PROMISES=all,-cgroup2 DRYDOCK_ONLY=cgroup1,controllers"
             }
         };
+        // Translated instructions take ten times as long as the processor's own.
+        let patience = match self.machine.accelerator {
+            Accelerator::Kvm => 1,
+            Accelerator::Tcg => 10,
+        };
         let filters: Vec<_> = self.filters.iter().map(quoted).collect();
         format!(
-            "{steering}\nexport INSTA_UPDATE=no INSTA_WORKSPACE_ROOT={}\nexec sh /lab/run-tests {}\n",
+            "{steering}\nexport DRYDOCK_PATIENCE={patience}\nexport INSTA_UPDATE=no INSTA_WORKSPACE_ROOT={}\nexec sh /lab/run-tests {}\n",
             quoted(&self.repo.root),
             filters.join(" ")
         )

@@ -117,30 +117,13 @@ fn private_directories(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Every program in the folder, and the examples in its `examples`, under their names.
-fn copy_programs(from: &Path, to: &Path) -> Result<()> {
-    for folder in [from.to_owned(), from.join("examples")] {
-        let Ok(entries) = fs::read_dir(&folder) else {
-            continue;
-        };
-        for entry in entries {
-            let entry = entry?;
-            let (name, metadata) = (entry.file_name(), entry.metadata()?);
-            let is_executable = metadata.is_file() && metadata.permissions().mode() & 0o111 != 0;
-            if is_executable && is_plain(&name.to_string_lossy()) {
-                fs::copy(entry.path(), to.join(name))?;
-            }
-        }
+/// The programs and examples of a cargo profile, under their names.
+fn copy_programs(profile: &Path, to: &Path) -> Result<()> {
+    for program in crate::suite::programs_of(profile)? {
+        let name = program.file_name().unwrap_or_default();
+        fs::copy(&program, to.join(name))?;
     }
     Ok(())
-}
-
-/// Not one of cargo's own further files: what an example was made from (`naive.d`), and its second name, which ends in
-/// 16 hex digits.
-fn is_plain(name: &str) -> bool {
-    let hash = name.rsplit_once('-').map_or("", |(_, hash)| hash);
-    let is_hash = hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-    !(is_hash || name.contains('.'))
 }
 
 fn directory(path: &Path, mode: u32) -> Result<PathBuf> {
@@ -202,22 +185,5 @@ fn ended(status: WaitStatus) -> ExitCode {
     match status {
         WaitStatus::Exited(_, code) => ExitCode::from(code as u8),
         _ => ExitCode::FAILURE,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn programs_are_told_from_cargos_own_files() {
-        for (name, plain) in [
-            ("namespaces", true),
-            ("namespaces-naive", true),
-            ("namespaces.d", false),
-            ("naive_namespaces-0123456789abcdef", false),
-        ] {
-            assert_eq!(is_plain(name), plain, "{name}");
-        }
     }
 }
