@@ -45,6 +45,7 @@ fn main() -> ExitCode {
                 &[Need::Root],
                 unprivileged,
             ),
+            test("only_the_parts_that_are_asked_for", &[], parts),
             test("bad_questions_get_one_clear_answer", &[], refusals),
             test("the_schema_is_of_what_is_written", &[], schema),
         ],
@@ -194,6 +195,22 @@ fn mount_difference() {
         !text.contains("─ /dev"),
         "what is the same is left out: {text}"
     );
+}
+
+fn parts() {
+    let titles = |arguments: &[&str]| {
+        let text = map(arguments).assert_code(0).out();
+        let mut words: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.split(' ').next().map(str::to_owned))
+            .collect();
+        words.retain(|word| !word.is_empty() && word != "Not");
+        words
+    };
+    assert_eq!(titles(&["--part", "cgroups"]), ["Cgroups"]);
+    let two = ["--part", "links", "--part", "namespaces"];
+    assert_eq!(titles(&two), ["Namespaces", "Links"]);
+    assert_eq!(titles(&[]), ["Namespaces", "Mounts", "Cgroups", "Links"]);
 }
 
 fn no_difference() {

@@ -41,9 +41,33 @@ pub(crate) struct Arguments {
     /// Show what is different between two saved maps
     #[arg(long, value_names = ["BEFORE", "AFTER"], num_args = 2, conflicts_with_all = ["pid", "all"])]
     diff: Option<Vec<PathBuf>>,
+    /// Only these trees (repeatable)
+    #[arg(long, value_enum, value_name = "PART", conflicts_with_all = ["json", "save"])]
+    part: Vec<Part>,
     /// The JSON's schema, and nothing else
     #[arg(long)]
     schema: bool,
+}
+
+/// A kind of tree.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Part {
+    Namespaces,
+    Mounts,
+    Cgroups,
+    Links,
+}
+
+impl Part {
+    /// What its trees' titles begin with.
+    fn title(self) -> &'static str {
+        match self {
+            Self::Namespaces => "Namespaces",
+            Self::Mounts => "Mounts",
+            Self::Cgroups => "Cgroups",
+            Self::Links => "Links",
+        }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -90,10 +114,15 @@ fn scope(arguments: &Arguments) -> Scope {
 
 fn show(arguments: &Arguments, before: Option<&Map>, map: &Map) -> Result<()> {
     let now = blocks::blocks(map);
-    let blocks = match before {
+    let mut blocks = match before {
         Some(before) => diff::difference(&blocks::blocks(before), &now),
         None => now,
     };
+    let is_wanted = |title: &str| {
+        let mut parts = arguments.part.iter();
+        arguments.part.is_empty() || parts.any(|part| title.starts_with(part.title()))
+    };
+    blocks.retain(|block| is_wanted(&block.title));
     if let Some(path) = &arguments.svg {
         kit::fs::write_atomically(path, draw::svg(&blocks, &map.unseen).as_bytes())?;
         crate::ui::step("Written", path.display());
