@@ -19,6 +19,8 @@ pub(crate) struct Options {
     pub(crate) missing_key_fails: bool,
     /// The text functions leave their text as it is: for the header of a table.
     pub(crate) header: bool,
+    /// Other names of fields: what a struct lacks under the first it may have under the second.
+    pub(crate) names: &'static [(&'static str, &'static str)],
 }
 
 /// Executes the template without a name. What was written before an error is there.
@@ -64,7 +66,7 @@ struct State<'t, 'o> {
     variables: Vec<(&'t str, Item)>,
     /// The node that was looked at last, for errors.
     place: Option<Place<'t>>,
-    /// How many templates have called each other.
+    /// How many lists of nodes and pipelines are around, in all templates that have called each other.
     depth: usize,
     steps: usize,
     start: usize,
@@ -81,6 +83,13 @@ enum Flow {
 
 impl<'t> State<'t, '_> {
     fn walk(&mut self, dot: &Item, nodes: &'t [Node]) -> Result<Flow> {
+        self.depth += 1;
+        let flow = self.nodes(dot, nodes);
+        self.depth -= 1;
+        flow
+    }
+
+    fn nodes(&mut self, dot: &Item, nodes: &'t [Node]) -> Result<Flow> {
         for node in nodes {
             self.step()?;
             let flow = match node {
@@ -219,8 +228,8 @@ impl<'t> State<'t, '_> {
         let Some((name, nodes)) = self.trees.get_key_value(&call.name) else {
             return self.fail(format!("template {} not defined", quote(&call.name)));
         };
-        if self.depth == limits::NESTING {
-            let most = limits::NESTING;
+        if self.depth >= limits::CALLS {
+            let most = limits::CALLS;
             return self.fail(format!("exceeded maximum template depth ({most})"));
         }
         let dot = match &call.pipe {
@@ -230,9 +239,7 @@ impl<'t> State<'t, '_> {
         // A template sees none of its caller's variables.
         let variables = std::mem::replace(&mut self.variables, vec![("$", dot.clone())]);
         let caller = std::mem::replace(&mut self.name, name);
-        self.depth += 1;
         self.walk(&dot, nodes)?;
-        self.depth -= 1;
         self.name = caller;
         self.variables = variables;
         Ok(Flow::Through)

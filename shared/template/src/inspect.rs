@@ -5,6 +5,24 @@ use std::io::Write;
 use crate::exec::Options;
 use crate::{Error, Result, Template, Value};
 
+/// Go's names of the fields that Docker's JSON calls otherwise. Templates may use either.
+const GO_NAMES: &[(&str, &str)] = &[
+    ("AuxAddress", "AuxiliaryAddresses"),
+    ("CPUCount", "CpuCount"),
+    ("CPUPercent", "CpuPercent"),
+    ("CPUPeriod", "CpuPeriod"),
+    ("CPUQuota", "CpuQuota"),
+    ("CPURealtimePeriod", "CpuRealtimePeriod"),
+    ("CPURealtimeRuntime", "CpuRealtimeRuntime"),
+    ("CPUShares", "CpuShares"),
+    ("DNS", "Dns"),
+    ("DNSOptions", "DnsOptions"),
+    ("DNSSearch", "DnsSearch"),
+    ("HostIP", "HostIp"),
+    ("ID", "Id"),
+    ("NanoCPUs", "NanoCpus"),
+];
+
 /// How `inspect` writes its elements.
 #[derive(Clone, Debug)]
 pub enum Format {
@@ -58,7 +76,11 @@ fn write_array(elements: &[Value], json: fn(&Value) -> String, out: &mut impl Wr
 /// A template that asks for what the struct lacks gets a second try on the plain JSON, whose keys Docker's users know
 /// from the output without `--format`. A key that is not there either is an error.
 fn render(template: &Template, element: &Value) -> Result<String> {
-    match template.render(element) {
+    let typed = Options {
+        names: GO_NAMES,
+        ..Options::default()
+    };
+    match template.render_with(element, typed) {
         Err(Error::Execute(_)) => template.render_with(
             &element.untyped(),
             Options {

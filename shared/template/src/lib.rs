@@ -35,7 +35,7 @@
 //!
 //! # Limits
 //!
-//! A megabyte of text, 100 levels of nesting or of `template` calls, ten million steps, 64 megabytes of output: each is
+//! A megabyte of text, 100 levels of nesting, 200 through `template` calls, five million steps, 64 megabytes of output: each is
 //! an error, so that no template can exhaust the stack or the memory.
 //!
 //! | file | what it holds |

@@ -1,4 +1,9 @@
 //! The engine against Go's own: the same templates on the same values, verified outputs and errors.
+//!
+//! `data/cases.json` was made by a program in Go 1.19 that parses each template with the functions of Docker's client,
+//! executes it, and writes down the output or the error. Its values are `data/documents.json`, decoded into
+//! `interface {}` with whole numbers as `int`, and for `typed` a struct with the fields of [`Container`] below. What
+//! newer versions of Go do otherwise is left out here and is in `docker.rs`.
 
 use std::collections::BTreeMap;
 

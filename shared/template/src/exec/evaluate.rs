@@ -29,10 +29,12 @@ impl<'t> State<'t, '_> {
     /// The value of the last command, which is given to the pipeline's variables.
     pub(super) fn pipeline(&mut self, dot: &Item, pipe: &'t Pipe) -> Result<Item> {
         self.place = Some(Place::Pipe(pipe));
+        self.depth += 1;
         let mut piped = None;
         for command in &pipe.commands {
             piped = Some(self.command(dot, command, piped)?.open());
         }
+        self.depth -= 1;
         let item = piped.unwrap_or(Item::Missing);
         for name in &pipe.variables {
             if pipe.assign {
@@ -187,7 +189,7 @@ impl<'t> State<'t, '_> {
             Item::Plain(value) | Item::Boxed(value) => value,
         };
         match value {
-            Value::Struct(record) => match record.field(name) {
+            Value::Struct(record) => match self.record_field(record, name) {
                 Some(Value::Method(method)) => self.method(dot, operand, method, name, given),
                 Some(field) => {
                     self.no_arguments(record, name, &given)?;
@@ -208,6 +210,11 @@ impl<'t> State<'t, '_> {
             },
             _ => self.fail(format!("can't evaluate field {name} in type {kind}")),
         }
+    }
+
+    fn record_field<'r>(&self, record: &'r Struct, name: &str) -> Option<&'r Value> {
+        let other = || self.options.names.iter().find(|(go, _)| *go == name);
+        record.field(name).or_else(|| record.field(other()?.1))
     }
 
     fn no_arguments(&self, record: &Struct, name: &str, given: &Given<'t>) -> Result<()> {
