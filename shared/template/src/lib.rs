@@ -29,9 +29,12 @@
 //! - Strings are UTF-8 throughout: `slice` and `truncate` leave out a character that they would cut, where Go prints a
 //!   part of its bytes.
 //! - All signed integers are `int` and all unsigned ones `uint64`, also in messages that name the type. There are no
-//!   pointers but nil ones: a struct behind one prints as the struct, never as an address.
+//!   pointers but nil ones, whose type's name is lost: a struct behind one prints as the struct, never as an address.
+//! - `printf` has no `%x` and `%b` for floats and no `%p`: it says `%!x(float64=1.5)`, as for any verb that does not fit.
+//! - [`inspect`]'s second try keeps numbers numbers, where Docker's client has texts of the type `json.Number`.
+//! - `join` takes any slice and any map, as Docker's client does since version 29.
 //! - `slice` ends at a slice's length; Go's capacity, which reaches further, is an accident of its decoder.
-//! - [`limits`](self#limits) hold where Go would run on.
+//! - [Limits](self#limits) hold where Go would run on.
 //!
 //! # Limits
 //!

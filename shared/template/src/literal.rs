@@ -67,7 +67,9 @@ impl Number {
             }
             return Err(illegal());
         }
-        let size: f64 = digits.parse().map_err(|_| illegal())?;
+        let size: f64 = spaced(digits)
+            .and_then(|digits| digits.parse().ok())
+            .ok_or_else(illegal)?;
         if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') || size.is_infinite() {
             return Err(illegal());
         }
@@ -87,6 +89,18 @@ impl Number {
         let hex = self.text.starts_with("0x") || self.text.starts_with("0X");
         !hex && !self.text.starts_with('\'') && self.text.contains(['.', 'e', 'E'])
     }
+}
+
+/// The digits without their underscores, each of which stands between two.
+fn spaced(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let digit = |at: Option<usize>| {
+        at.and_then(|at| bytes.get(at))
+            .is_some_and(u8::is_ascii_digit)
+    };
+    let mut underscores = text.match_indices('_');
+    let good = underscores.all(|(at, _)| digit(at.checked_sub(1)) && digit(Some(at + 1)));
+    good.then(|| text.replace('_', ""))
 }
 
 /// An integer with Go's prefixes and underscores.

@@ -93,6 +93,8 @@ fn write_inner(out: &mut String, value: &Value, spec: &Spec, verb: char) {
             write_compound(out, value, spec, verb);
             true
         }
+        // A nil pointer is the address nought, for the verbs that take addresses.
+        Value::NilPointer if "bdoxX".contains(verb) => number::write_int(out, 0, spec, verb),
         Value::Nil | Value::NilPointer | Value::Method(_) | Value::Bool(_) => false,
     };
     if !done {
@@ -137,13 +139,13 @@ fn write_compound(out: &mut String, value: &Value, spec: &Spec, verb: char) {
     }
 }
 
-/// What is nil inside something else prints so under every verb.
+/// An `interface {}` that is nil inside something else prints so under every verb.
 fn element(out: &mut String, value: &Value, spec: &Spec, verb: char) {
     match value {
         Value::Nil if spec.sharp_v => out.push_str("interface {}(nil)"),
         Value::NilPointer if spec.sharp_v => out.push_str("(*struct {})(nil)"),
-        Value::Nil | Value::NilPointer => out.push_str("<nil>"),
-        _ => write_inner(out, value, spec, verb),
+        Value::Nil => out.push_str("<nil>"),
+        _ => write_value(out, value, spec, verb),
     }
 }
 

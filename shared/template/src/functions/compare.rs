@@ -66,9 +66,9 @@ fn equal(a: &Item, b: &Item) -> Result<bool, String> {
         (Value::Float(x), Value::Float(y)) => Ok(x == y),
         (Value::String(x), Value::String(y)) => Ok(x == y),
         _ if is_basic(x) || is_basic(y) => Err(INCOMPATIBLE.to_owned()),
-        (Value::NilPointer, _) | (_, Value::NilPointer) => {
-            Ok(matches!((x, y), (Value::NilPointer, Value::NilPointer)))
-        }
+        (Value::NilPointer, Value::NilPointer) => Ok(true),
+        // The struct stands for a pointer to it.
+        (Value::NilPointer, Value::Struct(_)) | (Value::Struct(_), Value::NilPointer) => Ok(false),
         _ => compound(x, y),
     }
 }

@@ -139,6 +139,10 @@ pub(super) fn slice(arguments: &[Item]) -> Result<Item, String> {
     };
     let mut bounds = [0, length, length];
     for (bound, index) in bounds.iter_mut().zip(indexes) {
+        // Unlike `index`, Go's `slice` does not look into an interface.
+        if let Item::Boxed(_) = index {
+            return Err("cannot index slice/array with type interface {}".to_owned());
+        }
         *bound = position(index, length)?;
     }
     let [start, end, most] = bounds;
