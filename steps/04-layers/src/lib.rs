@@ -2,6 +2,8 @@
 
 mod attributes;
 pub mod diff;
+pub mod digest;
+pub mod directories;
 pub mod extract;
 mod fallback;
 mod lower;
@@ -9,6 +11,7 @@ mod names;
 pub mod overlay;
 pub mod pack;
 mod remove;
+pub mod store;
 pub mod tar;
 pub mod whiteout;
 
