@@ -110,7 +110,7 @@ fn book(page: &str) -> PathBuf {
     }
     for (file, text) in [
         ("Cargo.toml", ""),
-        ("book/data/attacks.toml", "attack = []\n"),
+        ("book/data/matrix.toml", ""),
         ("book/data/cves.toml", "cve = []\n"),
         ("book/src/SUMMARY.md", "# Summary\n\n[Page](page.md)\n"),
         ("book/src/page.md", page),

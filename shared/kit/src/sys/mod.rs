@@ -5,8 +5,10 @@
 pub mod bpf;
 pub mod branch;
 pub mod capability;
+pub mod clock;
 pub mod descriptor;
 pub mod fork;
+pub mod keyring;
 pub mod mount;
 pub mod namespace;
 pub mod network;

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+pub(crate) mod attack;
 mod bench;
 mod book;
 mod learn;
@@ -37,6 +38,8 @@ enum Command {
     Test(test::Arguments),
     /// Measure the steps against what one would run instead
     Bench(bench::Arguments),
+    /// Attack every step's container and its naive example, and show what escapes
+    Attack(attack::Arguments),
     /// The VM, in which all of this runs on macOS, on Windows, and on cgroup v2
     Vm(vm::Arguments),
     /// Build, show and execute the book
@@ -62,6 +65,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         Some(Command::Run(arguments)) => run::run(&arguments),
         Some(Command::Test(arguments)) => test::run(&arguments),
         Some(Command::Bench(arguments)) => bench::run(&arguments),
+        Some(Command::Attack(arguments)) => attack::run(&arguments),
         Some(Command::Vm(arguments)) => vm::run(arguments),
         Some(Command::Book(arguments)) => book::run(&arguments),
         Some(Command::Trace(arguments)) => trace::run(&arguments),

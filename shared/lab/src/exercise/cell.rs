@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cgroups::devices::{Policy, defaults};
+use cgroups::devices::{self, Access, Policy, Rule, defaults};
 use cgroups::{Cgroup, Limits, Swap};
 use kit::Result;
 use namespaces::{Clocks, Command, Kind, Mechanism, Namespaces, spawn};
@@ -45,6 +45,12 @@ pub(crate) enum World {
         /// User and group, if it is not to be root.
         user: Option<(u32, u32)>,
     },
+    /// A host to be attacked: as `Busybox`, but nothing of it is masked, disks can be read, and settings of the kernel
+    /// be written. Only a program that leaves them as they are may run there.
+    StandIn {
+        /// Static programs, which it finds in `/srv/bin`.
+        programs: Vec<PathBuf>,
+    },
 }
 
 /// How it ended.
@@ -62,6 +68,12 @@ const SPACE: u64 = 64 << 20;
 const LARGEST_FILE: u64 = 512 << 20;
 /// Where the small world has the program: below a mount of its own, so that nothing is made in the root file system.
 const PROGRAM: &str = "/srv/check";
+/// What a host that is attacked keeps, by number: else nobody could show that a container does not stop it.
+const TO_BE_ATTACKED: [u32; 3] = [
+    17, // CAP_SYS_RAWIO
+    25, // CAP_SYS_TIME
+    34, // CAP_SYSLOG
+];
 
 /// Runs it and waits for its end. Its standard output and error are this process's own.
 ///
@@ -74,13 +86,18 @@ pub(crate) fn run(inmate: &Inmate) -> Result<End> {
         hostname: "cell".into(),
         user: None,
         clocks: Clocks::default(),
-        mount_proc: !matches!(inmate.world, World::Busybox),
+        mount_proc: matches!(inmate.world, World::Glass { .. }),
     };
     let (root, limits, confine): (Box<dyn Mechanism>, _, _) = match &inmate.world {
         World::Busybox => (
-            Box::new(busybox_root(&inmate.program)),
+            Box::new(Rootfs::new(busybox_root(&inmate.program))),
             limits(256 << 20),
             Confine::to(SPACE, None),
+        ),
+        World::StandIn { programs } => (
+            Box::new(Rootfs::new(stand_in_root(&inmate.program, programs))),
+            limits(256 << 20),
+            Confine::to(SPACE, None).keeping(&TO_BE_ATTACKED),
         ),
         World::Glass {
             writable,
@@ -98,7 +115,7 @@ pub(crate) fn run(inmate: &Inmate) -> Result<End> {
     };
     let mut cgroup = Cgroup::new(format!("cell-{}", id.short()));
     cgroup.limits = limits;
-    cgroup.devices = Some(Policy::new(&defaults()));
+    cgroup.devices = Some(Policy::new(&devices(&inmate.world)));
     cgroup.has_namespace = true;
     let exit = spawn(
         &command(inmate),
@@ -118,7 +135,7 @@ pub(crate) fn run(inmate: &Inmate) -> Result<End> {
 
 fn command(inmate: &Inmate) -> Command {
     let (program, directory) = match &inmate.world {
-        World::Busybox => (PROGRAM.into(), "/tmp".into()),
+        World::Busybox | World::StandIn { .. } => (PROGRAM.into(), "/tmp".into()),
         World::Glass { directory, .. } => {
             (inmate.program.clone().into_os_string(), directory.clone())
         }
@@ -155,21 +172,55 @@ fn limits(memory: u64) -> Limits {
     }
 }
 
-fn busybox_root(program: &Path) -> Rootfs {
-    Rootfs::new(Options {
+/// The harmless ones; on a host that is attacked, disks can be read as well, and never be written.
+fn devices(world: &World) -> Vec<Rule> {
+    let mut rules = defaults();
+    rules.extend(matches!(world, World::StandIn { .. }).then_some(Rule {
+        allow: true,
+        kind: devices::Kind::Block,
+        major: None,
+        minor: None,
+        access: Access::READ,
+    }));
+    rules
+}
+
+fn busybox_root(program: &Path) -> Options {
+    Options {
         read_only: true,
-        binds: vec![Bind {
-            source: program.to_owned(),
-            target: PROGRAM.into(),
-            read_only: true,
-        }],
+        binds: vec![bind(program, PROGRAM.into())],
         tmpfs: vec![
             memory("/srv", 1 << 20),
             memory("/tmp", SPACE),
             memory("/root", 1 << 20),
         ],
         ..Options::new(busybox::default_root())
-    })
+    }
+}
+
+fn stand_in_root(program: &Path, programs: &[PathBuf]) -> Options {
+    let mut root = busybox_root(program);
+    let found = |program: &PathBuf| {
+        let name = program.file_name().unwrap_or_default();
+        bind(program, Path::new("/srv/bin").join(name))
+    };
+    root.binds.extend(programs.iter().map(found));
+    root.tmpfs = vec![
+        memory("/srv", SPACE),
+        memory("/tmp", 1 << 20),
+        memory("/run", 1 << 20),
+    ];
+    root.masked.clear();
+    root.read_only_paths.clear();
+    root
+}
+
+fn bind(source: &Path, target: PathBuf) -> Bind {
+    Bind {
+        source: source.to_owned(),
+        target,
+        read_only: true,
+    }
 }
 
 /// An empty file system in which programs may be executed and devices made.

@@ -34,6 +34,11 @@ pub(crate) enum Job {
         /// The compiler.
         inmate: Inmate,
     },
+    /// Letting an attack loose on a stand-in host.
+    Attack {
+        /// The host's side of it.
+        inmate: Inmate,
+    },
 }
 
 impl Job {
@@ -58,8 +63,8 @@ pub(crate) struct Report {
     pub questions: Vec<Question>,
     /// One for each check.
     pub checks: Vec<Checked>,
-    /// What a compiler came to.
-    pub build: Option<Build>,
+    /// What a compiler came to, or an attack.
+    pub ran: Option<Ran>,
 }
 
 /// What came of one check.
@@ -75,9 +80,9 @@ pub(crate) struct Checked {
     pub printed: u64,
 }
 
-/// What a compiler came to.
+/// What a compiler came to, or an attack.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Build {
+pub(crate) struct Ran {
     /// Why it did not come to an end, if it did not.
     pub stopped: Option<String>,
     /// What it wrote to standard output.
@@ -91,6 +96,12 @@ const BUILD: Allowance = Allowance {
     time: Duration::from_secs(45),
     stdout: 8 << 20,
     stderr: 64 << 10,
+};
+/// An attack's, which is one of many at a time. The longest waits a second for what does not come.
+const ATTACK: Allowance = Allowance {
+    time: Duration::from_secs(60),
+    stdout: 64 << 10,
+    stderr: 4 << 10,
 };
 /// A check's: more than any verdict has, and as much of a submission's output as anybody reads.
 const CHECK: Allowance = Allowance {
@@ -217,13 +228,8 @@ impl Unit {
                     ..Report::default()
                 }))
             }
-            (Job::Build { inmate }, _) => {
-                let build = Some(build(inmate, &result)?);
-                Ok(Part::Whole(Report {
-                    build,
-                    ..Report::default()
-                }))
-            }
+            (Job::Build { inmate }, _) => whole("the compiler", inmate, BUILD, &result),
+            (Job::Attack { inmate }, _) => whole("the attack", inmate, ATTACK, &result),
         }
     }
 }
@@ -238,7 +244,7 @@ impl<W: Write> Desk<W> {
     fn new(jobs: &[Job], output: W) -> Self {
         let room = |job: &Job| match job {
             Job::Ask { checks, .. } => checks.iter().map(|_| None).collect(),
-            Job::Build { .. } => Vec::new(),
+            Job::Build { .. } | Job::Attack { .. } => Vec::new(),
         };
         Self {
             output,
@@ -270,20 +276,24 @@ impl<W: Write> Desk<W> {
     }
 }
 
-fn build(inmate: &Inmate, result: &Path) -> Result<Build> {
-    let ran = guard::run(inmate, BUILD, result)?;
+fn whole(who: &str, inmate: &Inmate, allowance: Allowance, result: &Path) -> Result<Part> {
+    let ran = guard::run(inmate, allowance, result)?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ok(Build {
+    let ran = Ran {
         stopped: match ran.end {
             None => Some(format!(
-                "the compiler was still at work after {} s, and was killed",
-                BUILD.time.as_secs()
+                "{who} was still at work after {} s, and was killed",
+                allowance.time.as_secs()
             )),
             Some(end) => end.notes.first().cloned(),
         },
         messages: text(&ran.stdout),
         errors: text(&ran.stderr),
-    })
+    };
+    Ok(Part::Whole(Report {
+        ran: Some(ran),
+        ..Report::default()
+    }))
 }
 
 fn questions(inmate: &Inmate, result: &Path) -> Result<Vec<Question>> {

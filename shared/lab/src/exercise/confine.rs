@@ -33,12 +33,22 @@ const REACH_THE_HOST: [u32; 17] = [
 pub(super) struct Confine {
     file_size: u64,
     user: Option<(u32, u32)>,
+    kept: &'static [u32],
 }
 
 impl Confine {
     /// `file_size`: the largest file that may be written, in bytes (RLIMIT_FSIZE). `user`: who to be, if not root.
     pub(super) fn to(file_size: u64, user: Option<(u32, u32)>) -> Self {
-        Self { file_size, user }
+        Self {
+            file_size,
+            user,
+            kept: &[],
+        }
+    }
+
+    /// But for these capabilities, by number: for what has to be attacked.
+    pub(super) fn keeping(self, kept: &'static [u32]) -> Self {
+        Self { kept, ..self }
     }
 
     fn become_user(&self) -> nix::Result<()> {
@@ -62,8 +72,11 @@ impl Mechanism for Confine {
     }
 
     fn enter(&self, _: &Gate) -> Result<(), Failure<'_>> {
-        for capability in REACH_THE_HOST {
-            match drop_from_bounding_set(capability) {
+        let given_up = REACH_THE_HOST
+            .iter()
+            .filter(|capability| !self.kept.contains(capability));
+        for capability in given_up {
+            match drop_from_bounding_set(*capability) {
                 Ok(()) | Err(Errno::EINVAL) => {}
                 Err(errno) => return Err(Failure::new("give up a capability", b"", errno)),
             }

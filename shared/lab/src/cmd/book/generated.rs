@@ -10,7 +10,7 @@ use similar::TextDiff;
 
 use super::chapter::pages;
 use super::lint::Problem;
-use super::{folder, tables, template};
+use super::{escapes, folder, tables, template};
 use crate::repo::Repo;
 
 /// Where they are, in `book/src`.
@@ -22,6 +22,7 @@ fn parts(repo: &Repo) -> Result<BTreeMap<String, String>> {
     parts.extend(changes(repo)?);
     parts.insert("chapters.md".to_owned(), chapters(repo)?);
     parts.extend(tables::parts(repo)?);
+    parts.extend(escapes::parts(repo)?);
     Ok(parts)
 }
 

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 
 use super::chapter::{Page, pages};
 use super::scene::scenes;
-use super::{folder, generated, tables, template};
+use super::{escapes, folder, generated, tables, template};
 use crate::repo::Repo;
 use crate::ui::{say, step};
 
@@ -82,6 +82,7 @@ pub(crate) fn problems(repo: &Repo) -> Result<Vec<Problem>> {
     problems.extend(anchors::never_shown(repo, &all)?);
     problems.extend(generated::stale(repo)?);
     problems.extend(tables::check(repo)?);
+    problems.extend(escapes::check(repo)?);
     problems.sort();
     Ok(problems)
 }

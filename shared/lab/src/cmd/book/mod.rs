@@ -6,6 +6,7 @@
 mod build;
 mod chapter;
 mod check;
+mod escapes;
 mod generated;
 mod inside;
 mod lint;

@@ -1,5 +1,5 @@
-//! The book's tables that are made from data: which attack each step stops, which CVE is whose lesson, which exercises
-//! there are, and which causes `cargo lab why` knows.
+//! The book's tables that are made from data: which CVE is whose lesson, which exercises there are, and which causes
+//! `cargo lab why` knows.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,25 +15,6 @@ use super::lint::Problem;
 use super::lint::anchors::rust_files;
 use crate::cmd::why::rules::{self, Rule};
 use crate::repo::Repo;
-
-/// `book/data/attacks.toml`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attacks {
-    attack: Vec<Attack>,
-}
-
-/// Something that a container should not be able to do.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attack {
-    /// What the attacker does, as a phrase.
-    what: String,
-    /// The folder-less name of the first step that stops it, also one that is still to come.
-    stopped_by: String,
-    /// By which means.
-    means: String,
-}
 
 /// `book/data/cves.toml`.
 #[derive(Deserialize)]
@@ -72,13 +53,8 @@ struct Exercise {
 pub(crate) fn parts(repo: &Repo) -> Result<BTreeMap<String, String>> {
     let mut parts = BTreeMap::new();
     let steps = step_folders(repo)?;
-    let attacks: Attacks = read(repo, "attacks.toml")?;
     let exercises = exercises(&repo.root.join("exercises"))?;
     for step in steps.iter().map(|step| step_name(step)) {
-        parts.insert(
-            format!("escapes-{step}.md"),
-            escapes(&attacks.attack, &steps, step),
-        );
         parts.insert(
             format!("exercises-{step}.md"),
             exercise_table(&exercises, step),
@@ -90,7 +66,7 @@ pub(crate) fn parts(repo: &Repo) -> Result<BTreeMap<String, String>> {
     Ok(parts)
 }
 
-/// Tests that the data names and that do not exist, and names of steps that no chapter or plan has.
+/// Tests that the data names and that do not exist, and attacks that name a CVE of which the book does not tell.
 pub(crate) fn check(repo: &Repo) -> Result<Vec<Problem>> {
     let cves: Cves = read(repo, "cves.toml")?;
     let mut code = String::new();
@@ -110,6 +86,13 @@ pub(crate) fn check(repo: &Repo) -> Result<Vec<Problem>> {
             problems.push(Problem::in_file("data/cves.toml", 1, what));
         }
     }
+    let is_known = |id: &str| cves.cve.iter().any(|cve| cve.id == id);
+    for probe in attacks::all() {
+        for id in probe.cves.iter().filter(|id| !is_known(id)) {
+            let what = format!("the attack {} names {id}, which is not there", probe.slug);
+            problems.push(Problem::in_file("data/cves.toml", 1, what));
+        }
+    }
     Ok(problems)
 }
 
@@ -118,29 +101,6 @@ fn read<T: DeserializeOwned>(repo: &Repo, name: &str) -> Result<T> {
     let text =
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     toml::from_str(&text).with_context(|| format!("cannot understand {}", path.display()))
-}
-
-/// What the step stops, what it does not yet, and who will.
-fn escapes(attacks: &[Attack], steps: &[String], step: &str) -> String {
-    let place = |name: &str| steps.iter().position(|folder| step_name(folder) == name);
-    let mut table = String::from("| the container tries to | here | stopped by |\n|---|---|---|\n");
-    for attack in attacks {
-        let stopper = place(&attack.stopped_by);
-        let here = if stopper.is_some_and(|at| Some(at) <= place(step)) {
-            "stopped"
-        } else {
-            "**escapes**"
-        };
-        let name = match stopper {
-            Some(at) => format!("[{}]({}.md)", attack.stopped_by, steps[at]),
-            None => format!("`{}`, a later step", attack.stopped_by),
-        };
-        table.push_str(&format!(
-            "| {} | {here} | {name}: {} |\n",
-            attack.what, attack.means
-        ));
-    }
-    table
 }
 
 /// What `cargo lab why` knows, one table for each errno.
@@ -170,13 +130,12 @@ fn cve_table(cves: &[Cve]) -> String {
         "| CVE | in | what went wrong | what we do | tested by |\n|---|---|---|---|---|\n",
     );
     for cve in cves {
-        let tests = match cve.tests.as_slice() {
-            [] => "with its step".to_owned(),
-            tests => tests
-                .iter()
-                .map(|test| format!("`{test}`"))
-                .collect::<Vec<_>>()
-                .join(", "),
+        let tests = cve.tests.iter().map(|test| format!("`{test}`"));
+        let probes = attacks::all().filter(|probe| probe.cves.contains(&cve.id.as_str()));
+        let probes = probes.map(|probe| format!("[attack `{}`](matrix.md)", probe.slug));
+        let tests = match tests.chain(probes).collect::<Vec<_>>() {
+            none if none.is_empty() => "with its step".to_owned(),
+            tests => tests.join(", "),
         };
         let link = format!("https://nvd.nist.gov/vuln/detail/{}", cve.id);
         let lesson = if cve.page.is_empty() {
@@ -236,31 +195,6 @@ fn exercise_table(exercises: &BTreeMap<String, Exercise>, step: &str) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn attack(stopped_by: &str) -> Attack {
-        Attack {
-            what: "leave".into(),
-            stopped_by: stopped_by.into(),
-            means: "a wall".into(),
-        }
-    }
-
-    #[test]
-    fn an_attack_escapes_until_its_step_has_come() {
-        let steps = ["01-a".to_owned(), "02-b".to_owned()];
-        let attacks = [attack("b"), attack("later")];
-        let first = escapes(&attacks, &steps, "a");
-        assert_eq!(first.matches("**escapes**").count(), 2);
-        let second = escapes(&attacks, &steps, "b");
-        assert!(
-            second.contains("| leave | stopped | [b](02-b.md): a wall |"),
-            "{second}"
-        );
-        assert!(
-            second.contains("| leave | **escapes** | `later`, a later step: a wall |"),
-            "{second}"
-        );
-    }
 
     #[test]
     fn every_rule_of_why_has_a_line_below_its_errno() {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Subcommand;
 
 use super::Desk;
-use crate::cmd::root;
+use crate::cmd::{attack, root};
 use crate::exercise::cell::{self, Inmate};
 use crate::exercise::{behaviour, catalogue, cells, prove};
 use crate::privilege::Privilege;
@@ -50,6 +50,14 @@ enum Action {
         /// Where to write how it ended
         result: PathBuf,
     },
+    /// Be the host in one cell of the attack matrix
+    #[command(hide = true)]
+    Stage {
+        /// Who is attacked
+        subject: String,
+        /// By what
+        probe: String,
+    },
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
@@ -61,6 +69,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         }
         Action::Behave { step, check } => behaviour::answer(&step, &check),
         Action::Cell { inmate, result } => cell(&inmate, &result),
+        Action::Stage { subject, probe } => attack::stage::run(&subject, &probe),
     }
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use super::super::catalogue::Exercise;
 use super::super::cell::{Inmate, World};
-use super::super::cells::{self, Build, Job};
+use super::super::cells::{self, Job, Ran};
 use super::super::workshop::{Built, Work, Workshop, work_name};
 use crate::privilege::Privilege;
 use crate::repo::Repo;
@@ -94,14 +94,14 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn run(&self, workshop: &Workshop, works: &[Work<'_>]) -> Result<Build> {
+    fn run(&self, workshop: &Workshop, works: &[Work<'_>]) -> Result<Ran> {
         let command = workshop.command(self.repo, works)?;
         let job = Job::Build {
             inmate: self.inmate(workshop, &command)?,
         };
-        let mut build = None;
-        cells::run(self.privilege, &[job], |report| build = report.build)?;
-        build.context("the compiler has not been reported")
+        let mut ran = None;
+        cells::run(self.privilege, &[job], |report| ran = report.ran)?;
+        ran.context("the compiler has not been reported")
     }
 
     fn inmate(&self, workshop: &Workshop, command: &Command) -> Result<Inmate> {
