@@ -114,7 +114,7 @@ fn changed() {
             .lines()
             .filter(|line| line.starts_with(word))
             .count();
-        assert_eq!(told, 1, "{}", output.out());
+        assert_eq!(told, 1, "{}{}", output.out(), output.err());
     }
     run(&["--bless"]).assert_code(0);
     run(&["--check"]).assert_code(0);

@@ -89,7 +89,7 @@ fn pid(words: &[String]) -> Result<Pid, Refusal> {
 /// A process that nobody has waited for yet is a zombie.
 fn is_dead(pid: u32) -> bool {
     // The signal is delivered when the victim runs next.
-    (0..500).any(|_| {
+    (0..2000).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(1));
         status(pid, "State").is_none_or(|state| state.starts_with('Z'))
     })

@@ -69,8 +69,9 @@ const LARGEST_FILE: u64 = 512 << 20;
 /// Where the small world has the program: below a mount of its own, so that nothing is made in the root file system.
 const PROGRAM: &str = "/srv/check";
 /// What a host that is attacked keeps, by number: else nobody could show that a container does not stop it.
-const TO_BE_ATTACKED: [u32; 3] = [
+const TO_BE_ATTACKED: [u32; 4] = [
     17, // CAP_SYS_RAWIO
+    23, // CAP_SYS_NICE, without which init, which has it, cannot be moved between cpusets
     25, // CAP_SYS_TIME
     34, // CAP_SYSLOG
 ];

@@ -97,7 +97,7 @@ const BUILD: Allowance = Allowance {
     stdout: 8 << 20,
     stderr: 64 << 10,
 };
-/// An attack's, which is one of many at a time. The longest waits a second for what does not come.
+/// An attack's, which is one of many at a time. The longest waits for seconds for what does not come.
 const ATTACK: Allowance = Allowance {
     time: Duration::from_secs(60),
     stdout: 64 << 10,

@@ -57,8 +57,7 @@ fn furnish() -> Result<()> {
     };
     set_attributes(AT_FDCWD, c"/sys", libc::AT_RECURSIVE, writable)?;
     for hierarchy in hierarchies()? {
-        leave_top(&hierarchy)
-            .with_context(|| format!("cannot divide the cgroup {}", hierarchy.display()))?;
+        leave_top(&hierarchy)?;
     }
     for directory in ["/srv/host", HOME, ROOT] {
         fs::create_dir_all(directory)?;
@@ -96,15 +95,22 @@ fn hierarchies() -> Result<Vec<PathBuf>> {
 /// it hands controllers down, and so no attack can take the top's limits for its own.
 fn leave_top(top: &Path) -> Result<()> {
     let leaf = top.join("leaf");
-    fs::create_dir(&leaf)?;
+    fs::create_dir(&leaf).with_context(|| format!("cannot make {}", leaf.display()))?;
     for pid in fs::read_to_string(top.join("cgroup.procs"))?.lines() {
-        fs::write(leaf.join("cgroup.procs"), pid)?;
+        write(&leaf.join("cgroup.procs"), pid)?;
     }
     let controllers = fs::read_to_string(top.join("cgroup.controllers")).unwrap_or_default();
     for controller in controllers.split_whitespace() {
-        fs::write(top.join("cgroup.subtree_control"), format!("+{controller}"))?;
+        write(
+            &top.join("cgroup.subtree_control"),
+            &format!("+{controller}"),
+        )?;
     }
     Ok(())
+}
+
+fn write(file: &Path, word: &str) -> Result<()> {
+    fs::write(file, word).with_context(|| format!("cannot write {word} to {}", file.display()))
 }
 
 fn attack(subject: &Subject, probe: &Probe, bait: &Bait, token: &str) -> Result<Answer> {
