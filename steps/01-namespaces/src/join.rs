@@ -45,7 +45,6 @@ impl Mechanism for Join {
     }
 
     fn prepare(&mut self, _: &mut Plan) -> Result<()> {
-        pidfd_open(self.pid).map_err(|errno| open_error(self.pid, errno))?;
         let pid = visible(self.pid);
         let pidfd = pidfd_open(pid).map_err(|errno| open_error(pid, errno))?;
         let kinds = differing(pid)?;

@@ -16,11 +16,11 @@ pub fn writes(limits: &Limits, carried: &[Controller]) -> Vec<Write> {
     memory(limits, &mut writes);
     cpu(limits, &mut writes);
     if let Some(pids) = limits.pids {
-        writes.push(write(Pids, "pids.max", pids, "--pids-limit"));
+        writes.push(Write::new(Pids, "pids.max", pids, "--pids-limit"));
     }
     io(limits, &mut writes);
     for (page, bytes) in &limits.hugetlb {
-        let limit = |file: String| write(Hugetlb, &file, bytes, "--hugetlb");
+        let limit = |file: String| Write::new(Hugetlb, &file, bytes, "--hugetlb");
         writes.push(limit(format!("hugetlb.{page}.limit_in_bytes")));
         writes.push(limit(format!("hugetlb.{page}.rsvd.limit_in_bytes")).or(Missing::Skip));
     }
@@ -35,18 +35,23 @@ fn cpuset(limits: &Limits, writes: &mut Vec<Write>) {
     ] {
         writes.push(Write {
             value: list.clone().map_or(Value::OfParent, Value::Text),
-            ..write(Cpuset, file, "", option)
+            ..Write::new(Cpuset, file, "", option)
         });
     }
 }
 
 fn memory(limits: &Limits, writes: &mut Vec<Write>) {
     if let Some(bytes) = limits.memory {
-        writes.push(write(Memory, "memory.limit_in_bytes", bytes, "--memory"));
+        writes.push(Write::new(
+            Memory,
+            "memory.limit_in_bytes",
+            bytes,
+            "--memory",
+        ));
     }
     // Memory and swap together may never be less than memory alone (EINVAL), so it comes second.
     let together = |value: String| {
-        write(
+        Write::new(
             Memory,
             "memory.memsw.limit_in_bytes",
             value,
@@ -64,7 +69,7 @@ fn memory(limits: &Limits, writes: &mut Vec<Write>) {
         writes.push(together("-1".to_owned()).or(Missing::Skip));
     }
     if let Some(bytes) = limits.reservation {
-        writes.push(write(
+        writes.push(Write::new(
             Memory,
             "memory.soft_limit_in_bytes",
             bytes,
@@ -81,18 +86,18 @@ fn cpu(limits: &Limits, writes: &mut Vec<Write>) {
             "--cpu-quota"
         };
         let quota = quota.map_or_else(|| "-1".to_owned(), |quota| quota.to_string());
-        writes.push(write(Cpu, "cpu.cfs_period_us", period, option));
-        writes.push(write(Cpu, "cpu.cfs_quota_us", quota, option));
+        writes.push(Write::new(Cpu, "cpu.cfs_period_us", period, option));
+        writes.push(Write::new(Cpu, "cpu.cfs_quota_us", quota, option));
     }
     if let Some(shares) = limits.cpu_shares {
-        writes.push(write(Cpu, "cpu.shares", shares, "--cpu-shares"));
+        writes.push(Write::new(Cpu, "cpu.shares", shares, "--cpu-shares"));
     }
 }
 
 fn io(limits: &Limits, writes: &mut Vec<Write>) {
     if let Some(weight) = limits.io_weight {
         // The first is of the BFQ scheduler, the second of its predecessor, gone since Linux 5.0.
-        let bfq = write(Io, "blkio.bfq.weight", weight, "--blkio-weight");
+        let bfq = Write::new(Io, "blkio.bfq.weight", weight, "--blkio-weight");
         writes.push(bfq.or(Missing::Instead("blkio.weight", weight.to_string())));
     }
     for throttle in &limits.throttle {
@@ -103,7 +108,7 @@ fn io(limits: &Limits, writes: &mut Vec<Write>) {
             Rate::WriteOperations => "blkio.throttle.write_iops_device",
         };
         let value = format!("{}:{} {}", throttle.major, throttle.minor, throttle.limit);
-        writes.push(write(Io, file, value, throttle.rate.option()));
+        writes.push(Write::new(Io, file, value, throttle.rate.option()));
     }
 }
 
@@ -114,7 +119,7 @@ pub fn device_writes(policy: &Policy) -> Vec<Write> {
         true => ("devices.allow", "devices.deny"),
         false => ("devices.deny", "devices.allow"),
     };
-    let write = |file, value: String| write(Devices, file, value, "--device-cgroup-rule");
+    let write = |file, value: String| Write::new(Devices, file, value, "--device-cgroup-rule");
     std::iter::once(write(all, "a".to_owned()))
         .chain(
             policy
@@ -123,16 +128,6 @@ pub fn device_writes(policy: &Policy) -> Vec<Write> {
                 .map(|rule: &Rule| write(exceptions, rule.to_string())),
         )
         .collect()
-}
-
-fn write(controller: Controller, file: &str, value: impl ToString, option: &'static str) -> Write {
-    Write {
-        controller,
-        file: file.to_owned(),
-        value: Value::Text(value.to_string()),
-        option,
-        missing: Missing::Refuse,
-    }
 }
 
 #[cfg(test)]

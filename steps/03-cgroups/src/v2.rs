@@ -1,8 +1,8 @@
 //! Limits as cgroup v2 takes them: which file gets which value (kernel: Documentation/admin-guide/cgroup-v2.rst).
 
-use crate::layout::Controller::{self, Cpu, Cpuset, Hugetlb, Io, Memory, Pids};
+use crate::layout::Controller::{Cpu, Cpuset, Hugetlb, Io, Memory, Pids};
 use crate::limits::{Limits, Rate, Swap, Throttle};
-use crate::write::{Missing, Value, Write};
+use crate::write::{Missing, Write};
 
 /// The files to write, in this order, before a process is in the cgroup.
 pub fn writes(limits: &Limits) -> Vec<Write> {
@@ -137,18 +137,6 @@ pub fn cpu_weight(shares: u64) -> u64 {
 /// v1's blkio.weight (10 to 1000) as v2's io.weight (1 to 10000): a straight line, as the OCI runtimes have it.
 pub fn io_weight(weight: u16) -> u64 {
     1 + u64::from(weight.clamp(10, 1000) - 10) * 9_999 / 990
-}
-
-impl Write {
-    fn new(controller: Controller, file: &str, value: impl ToString, option: &'static str) -> Self {
-        Self {
-            controller,
-            file: file.to_owned(),
-            value: Value::Text(value.to_string()),
-            option,
-            missing: Missing::Refuse,
-        }
-    }
 }
 
 #[cfg(test)]

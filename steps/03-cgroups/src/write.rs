@@ -29,6 +29,24 @@ pub struct Write {
     pub missing: Missing,
 }
 
+impl Write {
+    /// Of a text, to a file that there has to be.
+    pub(crate) fn new(
+        controller: Controller,
+        file: &str,
+        value: impl ToString,
+        option: &'static str,
+    ) -> Self {
+        Self {
+            controller,
+            file: file.to_owned(),
+            value: Value::Text(value.to_string()),
+            option,
+            missing: Missing::Refuse,
+        }
+    }
+}
+
 /// What is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
