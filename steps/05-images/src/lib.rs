@@ -1,0 +1,23 @@
+//! Step 05: images.
+//!
+//! What a container starts from has a name, that people give it, and an id, that follows from its content. Between the
+//! two stand a reference ([`reference`](mod@reference)), a manifest and a configuration ([`manifest`], [`config`]), a
+//! store that keeps every blob under its digest and every layer under its chain ID ([`store`]), and one way in for all
+//! that comes from elsewhere ([`install`](mod@install)).
+
+pub mod compression;
+pub mod config;
+pub mod find;
+pub mod id;
+pub mod image;
+pub mod install;
+pub mod manifest;
+pub mod platform;
+pub mod reference;
+pub mod remove;
+pub mod source;
+pub mod store;
+pub mod table;
+#[cfg(test)]
+mod testing;
+pub mod units;
