@@ -5,14 +5,23 @@
 //! store that keeps every blob under its digest and every layer under its chain ID ([`store`]), and one way in for all
 //! that comes from elsewhere ([`install`](mod@install)).
 
+pub mod archive;
+pub mod change;
 pub mod compression;
 pub mod config;
+pub mod filter;
 pub mod find;
+mod glob;
+pub mod history;
 pub mod id;
 pub mod image;
+pub mod import;
+pub mod inspect;
 pub mod install;
+pub mod list;
 pub mod manifest;
 pub mod platform;
+pub mod prune;
 pub mod reference;
 pub mod remove;
 pub mod source;
@@ -21,3 +30,4 @@ pub mod table;
 #[cfg(test)]
 mod testing;
 pub mod units;
+pub mod usage;

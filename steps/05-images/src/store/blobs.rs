@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use kit::{Error, Result};
 use layers::digest::Digest;
+use sha2::{Digest as _, Sha256};
 
 use super::lease::Lease;
 use super::partial::{Partial, Received};
@@ -96,7 +97,10 @@ impl Blobs {
             // As with a download, the lock tells a sweep that somebody is at work.
             file.as_file().lock().map_err(|e| fails(&e))?;
             if file.path().exists() {
-                return Ok(Nameless { file });
+                return Ok(Nameless {
+                    file,
+                    hasher: Sha256::new(),
+                });
             }
         }
     }
@@ -152,19 +156,26 @@ impl Blobs {
 #[derive(Debug)]
 pub struct Nameless {
     file: tempfile::NamedTempFile,
+    hasher: Sha256,
 }
 
 impl Nameless {
-    /// Shows it as the blob `digest`, which the caller has computed from the very bytes that were written.
+    /// The digest of what has been written.
+    pub fn digest(&self) -> Result<Digest> {
+        format!("sha256:{:x}", self.hasher.clone().finalize()).parse()
+    }
+
+    /// Shows it as a blob.
     ///
     /// # Errors
     /// What the file system refuses.
-    pub fn keep(self, blobs: &Blobs, lease: &Lease, digest: &Digest) -> Result<()> {
-        lease.demand(digest)?;
-        if blobs.size(digest).is_some() {
+    pub fn keep(self, blobs: &Blobs, lease: &Lease) -> Result<()> {
+        let digest = self.digest()?;
+        lease.demand(&digest)?;
+        if blobs.size(&digest).is_some() {
             return Ok(());
         }
-        let path = blobs.path(digest);
+        let path = blobs.path(&digest);
         let fails = |e: &std::io::Error| Error::io("keep the blob", &path, e);
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         let file = self.file.as_file();
@@ -178,7 +189,9 @@ impl Nameless {
 
 impl Write for Nameless {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.file.write(bytes)
+        let length = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..length]);
+        Ok(length)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {

@@ -60,9 +60,11 @@ impl Catalog {
         self.references.get(&reference.to_string()).copied()
     }
 
-    /// Makes `reference` mean `id`. Returns what it meant before, if that was another image.
+    /// Makes `reference`, by default with the tag `latest`, mean `id`. Returns what it meant before, if that was another image.
     pub fn name(&mut self, reference: &Reference, id: ImageId) -> Option<ImageId> {
-        let before = self.references.insert(reference.to_string(), id);
+        let before = self
+            .references
+            .insert(reference.clone().or_latest().to_string(), id);
         before.filter(|before| *before != id)
     }
 

@@ -33,7 +33,7 @@ use layers::store::LayerStore;
 use layers::tar::Limits;
 use layers::whiteout::Namespace;
 
-pub use blobs::{Blobs, MAX_DOCUMENT};
+pub use blobs::{Blobs, MAX_DOCUMENT, Nameless};
 pub use catalog::{Catalog, Record};
 pub use collect::Collected;
 pub use lease::{Lease, User};
