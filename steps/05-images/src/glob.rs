@@ -7,7 +7,7 @@ use kit::{Error, Result};
 ///
 /// # Errors
 /// The pattern is malformed.
-pub fn matches(pattern: &str, text: &str) -> Result<bool> {
+pub(crate) fn matches(pattern: &str, text: &str) -> Result<bool> {
     let items = parse(pattern)
         .ok_or_else(|| Error::new(format!("{pattern:?}: syntax error in pattern")))?;
     let text: Vec<char> = text.chars().collect();

@@ -58,8 +58,10 @@ fn import_leased(store: &Store, input: impl Read, options: &Import) -> Result<Im
         digest: layers::digest::Digest::of(&config),
         size: config.len() as u64,
     };
-    store.lock()?.extend(&lease, [config_blob.digest])?;
-    store.blobs().put(&lease, &config)?;
+    let locked = store.lock()?;
+    locked.extend(&lease, [config_blob.digest])?;
+    locked.put_blob(&lease, &config)?;
+    drop(locked);
     let manifest = Manifest {
         config: config_blob,
         layers: vec![blob],

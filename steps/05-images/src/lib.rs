@@ -7,6 +7,7 @@
 
 pub mod archive;
 pub mod change;
+pub mod cli;
 pub mod compression;
 pub mod config;
 pub mod filter;
@@ -27,6 +28,7 @@ pub mod remove;
 pub mod source;
 pub mod store;
 pub mod table;
+pub mod tag;
 #[cfg(test)]
 mod testing;
 pub mod units;

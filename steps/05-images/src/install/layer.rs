@@ -77,7 +77,9 @@ pub(super) fn install_layer(context: &Context<'_>, job: &Job<'_>) -> Result<()> 
 
 /// Shows the layer, with its size.
 fn keep(store: &Store, job: &Job<'_>, staged: Staged) -> Result<()> {
-    store.note_size(&job.chain_id, staged.unpacked.size)?;
+    store
+        .lock()?
+        .note_size(&job.chain_id, staged.unpacked.size)?;
     store.layers()?.keep(staged, &job.chain_id)
 }
 

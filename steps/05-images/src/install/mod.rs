@@ -59,7 +59,7 @@ pub fn install(
         .lock()?
         .extend(lease, content.into_iter().chain(blobs))?;
 
-    let digest = store.blobs().put(lease, bytes)?;
+    let digest = store.lock()?.put_blob(lease, bytes)?;
     let config = configuration(store, lease, &manifest, source)?;
     let (diff_ids, chain_ids) = (config.diff_ids()?, config.chain_ids()?);
     if diff_ids.len() != manifest.layers.len() {
@@ -154,7 +154,7 @@ fn configuration(
         .read_to_end(&mut bytes)
         .map_err(|e| Error::io("read", "the configuration", &e))?;
     let config = verify(&bytes, blob.digest).and_then(|()| Configuration::parse(&bytes))?;
-    store.blobs().put(lease, &bytes)?;
+    store.lock()?.put_blob(lease, &bytes)?;
     Ok(config)
 }
 

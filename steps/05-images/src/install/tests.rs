@@ -4,6 +4,7 @@ use layers::digest::Digest;
 
 use super::*;
 use crate::image::Image;
+use crate::manifest::Blob;
 use crate::source::{Blind, Event};
 use crate::testing::{Memory, add, archive, gzip, image};
 
@@ -122,7 +123,8 @@ fn what_is_left_of_an_attempt_is_used_and_verified() {
 fn what_was_not_promised_is_not_kept() {
     let good = archive(&[("file", b"text")]);
     let other = archive(&[("file", b"evil")]);
-    let cases: [(&str, fn(&mut Memory, &Blob, &[u8]), &str); 5] = [
+    type Spoil = fn(&mut Memory, &Blob, &[u8]);
+    let cases: [(&str, Spoil, &str); 5] = [
         (
             "other bytes",
             |s, l, other| drop(s.blobs.insert(l.digest, gzip(other))),
@@ -169,8 +171,6 @@ fn what_was_not_promised_is_not_kept() {
         assert_eq!(std::fs::read_dir(blobs).unwrap().count(), 0, "{name}");
     }
 }
-
-use crate::manifest::Blob;
 
 #[test]
 fn a_layer_that_is_not_the_configurations_is_refused() {

@@ -72,19 +72,6 @@ impl Blobs {
         Ok(bytes)
     }
 
-    /// Keeps a small blob that is at hand.
-    ///
-    /// # Errors
-    /// What the file system refuses.
-    pub fn put(&self, lease: &Lease, bytes: &[u8]) -> Result<Digest> {
-        let digest = Digest::of(bytes);
-        lease.demand(&digest)?;
-        if self.size(&digest).is_none() {
-            kit::fs::write_atomically(&self.path(&digest), bytes)?;
-        }
-        Ok(digest)
-    }
-
     /// For a stream of which the digest is not known before its end; it is a blob once [`Nameless::keep`] is called.
     ///
     /// # Errors
@@ -129,14 +116,8 @@ impl Blobs {
         Ok(size)
     }
 
-    /// Removes what is left of downloads, and of writes whose process was killed.
+    /// Removes what is left of downloads that nobody continues.
     pub(super) fn sweep(&self) -> Result<()> {
-        for name in names(&self.whole)? {
-            // Written under a lock or a lease in one go: it is there for milliseconds, or its writer is dead.
-            if name.starts_with(".tmp-") && is_old(&self.whole.join(&name)) {
-                remove(&self.whole.join(&name))?;
-            }
-        }
         for name in names(&self.downloads)? {
             let path = self.downloads.join(&name);
             let is_idle = File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
@@ -147,7 +128,7 @@ impl Blobs {
         Ok(())
     }
 
-    fn path(&self, digest: &Digest) -> PathBuf {
+    pub(super) fn path(&self, digest: &Digest) -> PathBuf {
         self.whole.join(digest.hex())
     }
 }
@@ -227,11 +208,4 @@ pub(super) fn remove(path: &Path) -> Result<()> {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::io("remove", path, &e)),
         _ => Ok(()),
     }
-}
-
-fn is_old(path: &Path) -> bool {
-    let age = std::fs::metadata(path)
-        .and_then(|metadata| metadata.modified())
-        .map(|modified| modified.elapsed());
-    matches!(age, Ok(Ok(age)) if age.as_secs() > 60)
 }

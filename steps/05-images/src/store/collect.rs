@@ -6,6 +6,7 @@ use kit::Result;
 use layers::digest::Digest;
 
 use super::Locked;
+use super::blobs::{names, remove};
 use crate::image::Image;
 
 /// What a collection has removed.
@@ -40,6 +41,8 @@ impl Locked<'_> {
         }
         let mut collected = Collected::default();
         self.collect_layers(&needed, &mut collected)?;
+        self.collect_sizes(&needed)?;
+        self.collect_temporaries()?;
         for digest in self.blobs.list()? {
             if !needed.contains(&digest) {
                 self.blobs.delete(&digest)?;
@@ -58,6 +61,19 @@ impl Locked<'_> {
         self.layers()?.sweep()
     }
 
+    /// Small files are written under the lock that we hold.
+    fn collect_temporaries(&self) -> Result<()> {
+        for directory in ["", "blobs/sha256"] {
+            let directory = self.root.join(directory);
+            for name in names(&directory)? {
+                if name.starts_with(".tmp-") {
+                    remove(&directory.join(name))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn collect_layers(&self, needed: &HashSet<Digest>, collected: &mut Collected) -> Result<()> {
         let layers = self.layers()?;
         for chain in layers.list()? {
@@ -66,7 +82,6 @@ impl Locked<'_> {
             }
             collected.bytes += self.layer_size(&chain).unwrap_or(0);
             layers.delete(&chain)?;
-            self.forget_size(&chain)?;
             collected.layers.push(chain);
         }
         Ok(())

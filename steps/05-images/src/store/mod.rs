@@ -27,6 +27,7 @@ use std::sync::OnceLock;
 
 use kit::fs::Lock;
 use kit::{Error, Result};
+use layers::digest::Digest;
 use layers::directories::Directories;
 use layers::extract::Options;
 use layers::store::LayerStore;
@@ -127,7 +128,8 @@ impl Store {
     }
 }
 
-/// The store, locked: only so is its catalog changed, a lease made or extended, and garbage collected.
+/// The store, locked: only so is its catalog changed, a small file written, a lease made or extended, and garbage
+/// collected. Hence a temporary file that a collection finds is nobody's: its writer was killed.
 #[derive(Debug)]
 pub struct Locked<'a> {
     store: &'a Store,
@@ -149,5 +151,18 @@ impl Locked<'_> {
     /// What the file system refuses.
     pub fn put(&self, catalog: &Catalog) -> Result<()> {
         catalog.write(&self.catalog_path())
+    }
+
+    /// Keeps a small blob that is at hand.
+    ///
+    /// # Errors
+    /// What the file system refuses.
+    pub fn put_blob(&self, lease: &Lease, bytes: &[u8]) -> Result<Digest> {
+        let digest = Digest::of(bytes);
+        lease.demand(&digest)?;
+        if self.blobs.size(&digest).is_none() {
+            kit::fs::write_atomically(&self.blobs.path(&digest), bytes)?;
+        }
+        Ok(digest)
     }
 }

@@ -87,11 +87,11 @@ fn nothing_is_written_without_a_lease_on_it() {
     let store = Store::new(dir.path());
     let locked = store.lock().unwrap();
     let lease = locked.lease().unwrap();
-    assert!(store.blobs().put(&lease, b"text").is_err());
+    assert!(locked.put_blob(&lease, b"text").is_err());
     let digest = layers::digest::Digest::of("text");
     assert!(store.blobs().receive(&lease, &digest).is_err());
     locked.extend(&lease, [digest]).unwrap();
-    assert_eq!(store.blobs().put(&lease, b"text").unwrap(), digest);
+    assert_eq!(locked.put_blob(&lease, b"text").unwrap(), digest);
     assert_eq!(store.blobs().read(&digest).unwrap(), b"text");
     std::fs::write(
         dir.path().join("images/blobs/sha256").join(digest.hex()),
