@@ -34,7 +34,7 @@ fail() {
 packages() {
     case $1 in
     run) echo busybox-static ;;
-    test) printf '%s\n' iproute2 strace ;;
+    test) printf '%s\n' iproute2 mmdebstrap strace umoci ;;
     bench) printf '%s\n' crun hyperfine runc ;;
     vm) printf '%s\n' e2fsprogs mmdebstrap "$(qemu)" ;;
     box) echo vagrant ;;

@@ -60,13 +60,12 @@ fn options(overlay: &Overlay, lower: &[OwnedFd]) -> nix::Result<CString> {
         }
     }
     for (key, value) in overlay.options() {
-        options.extend(format!(",{key}").bytes());
-        options.extend(
-            value
-                .map(|value| format!("={value}"))
-                .unwrap_or_default()
-                .bytes(),
-        );
+        options.push(b',');
+        options.extend(key.to_bytes());
+        if let Some(value) = value {
+            options.push(b'=');
+            options.extend(value.to_bytes());
+        }
     }
     if options.len() >= 4096 {
         return Err(Errno::E2BIG);

@@ -3,7 +3,7 @@
 //! What is to be mounted is a [`Overlay`], pure data; [`Overlay::mount`] is the few system calls, made in the child. The
 //! result is a *detached* mount, a descriptor: no directory of the host ever has it on it, so none is left behind.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -82,16 +82,20 @@ impl Overlay {
     /// * `xino=auto`: inode numbers that stay the same, and are unique, where the file system below has bits to spare.
     /// * `userxattr`: in a user namespace, overlayfs may keep its marks only in `user.overlay.*` (Linux 5.11). It implies
     ///   the second line.
-    pub(crate) fn options(&self) -> Vec<(&'static str, Option<&'static str>)> {
-        let mut options = vec![("index", Some("off")), ("xino", Some("auto"))];
+    pub(crate) fn options(&self) -> &'static [(&'static CStr, Option<&'static CStr>)] {
         match self.namespace {
-            Namespace::User => options.push(("userxattr", None)),
-            Namespace::Trusted => {
-                options.push(("metacopy", Some("off")));
-                options.push(("redirect_dir", Some("nofollow")));
-            }
+            Namespace::User => &[
+                (c"index", Some(c"off")),
+                (c"xino", Some(c"auto")),
+                (c"userxattr", None),
+            ],
+            Namespace::Trusted => &[
+                (c"index", Some(c"off")),
+                (c"xino", Some(c"auto")),
+                (c"metacopy", Some(c"off")),
+                (c"redirect_dir", Some(c"nofollow")),
+            ],
         }
-        options
     }
 
     pub(crate) fn lower(&self) -> &[CString] {
@@ -109,11 +113,13 @@ impl Overlay {
         let top = self.lower[0].to_bytes();
         let fails = |errno| Failure::new(MOUNT, top, errno);
         let overlay = FileSystem::open(c"overlay").map_err(fails)?;
+        // What mountinfo shows as the source; else it would be "none".
+        overlay.set(c"source", c"overlay").map_err(fails)?;
         for (index, lower) in self.lower.iter().enumerate() {
             match overlay.set(c"lowerdir+", lower) {
                 Ok(()) => {}
                 // The kernel is older than 6.5, and takes all of them in one string only.
-                Err(Errno::EINVAL) if index == 0 => return fallback::mount(self).map_err(fails),
+                Err(Errno::EINVAL) if index == 0 => return self.mount_by_string(),
                 Err(errno) => return Err(Failure::new(ADD_LAYER, lower.to_bytes(), errno)),
             }
         }
@@ -125,9 +131,18 @@ impl Overlay {
                 .map_err(|errno| Failure::new(ADD_UPPER, self.upper_bytes(), errno))?;
         }
         for (key, value) in self.options() {
-            set_option(&overlay, key, value).map_err(fails)?;
+            match value {
+                Some(value) => overlay.set(key, value),
+                None => overlay.set_flag(key),
+            }
+            .map_err(fails)?;
         }
         overlay.mount(0).map_err(fails)
+    }
+
+    /// The same as kernels before 6.5 need it: see `fallback.rs`. [`mount`](Self::mount) comes to it by itself.
+    pub fn mount_by_string(&self) -> Result<OwnedFd, Failure<'_>> {
+        fallback::mount(self).map_err(Failure::of(MOUNT, self.lower[0].to_bytes()))
     }
 
     fn upper_bytes(&self) -> &[u8] {
@@ -157,18 +172,6 @@ impl Overlay {
 const MOUNT: &str = "mount the layers, topmost";
 const ADD_LAYER: &str = "add the layer";
 const ADD_UPPER: &str = "add the writable layer";
-
-fn set_option(overlay: &FileSystem, key: &str, value: Option<&str>) -> nix::Result<()> {
-    // Keys and values are ours, and short: this cannot fail late.
-    let key = CString::new(key).map_err(|_| Errno::EINVAL)?;
-    match value {
-        None => overlay.set_flag(&key),
-        Some(value) => {
-            let value = CString::new(value).map_err(|_| Errno::EINVAL)?;
-            overlay.set(&key, &value)
-        }
-    }
-}
 
 fn absolute(path: &Path) -> Result<CString> {
     if !path.is_absolute() {
@@ -207,8 +210,8 @@ mod tests {
     #[test]
     fn a_user_namespace_keeps_its_marks_elsewhere() {
         let options = |namespace| Overlay::new(&["/l".into()], namespace).unwrap().options();
-        assert!(options(Namespace::User).contains(&("userxattr", None)));
-        assert!(!options(Namespace::Trusted).contains(&("userxattr", None)));
-        assert!(options(Namespace::Trusted).contains(&("metacopy", Some("off"))));
+        assert!(options(Namespace::User).contains(&(c"userxattr", None)));
+        assert!(!options(Namespace::Trusted).contains(&(c"userxattr", None)));
+        assert!(options(Namespace::Trusted).contains(&(c"metacopy", Some(c"off"))));
     }
 }

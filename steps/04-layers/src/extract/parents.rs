@@ -7,7 +7,7 @@ use std::rc::Rc;
 use kit::sys::descriptor::openat2;
 use kit::{Error, Result};
 use nix::errno::Errno;
-use nix::sys::stat::{Mode, mkdirat};
+use nix::sys::stat::{Mode, fchmod, mkdirat};
 
 use super::name::{Name, joined};
 
@@ -86,7 +86,10 @@ impl<'a> Parents<'a> {
                         component.as_c_str(),
                         Mode::from_bits_truncate(0o755),
                     )?;
-                    self.open(way)?
+                    let made = self.open(way)?;
+                    // Whatever our umask is.
+                    fchmod(&made, Mode::from_bits_truncate(0o755))?;
+                    made
                 }
                 other => other?,
             };
