@@ -1,0 +1,3 @@
+//! Step 05: images.
+
+pub mod registry;
