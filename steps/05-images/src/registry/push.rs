@@ -29,7 +29,7 @@ pub enum Pushed {
 }
 
 /// What is sent at once: it is held in memory, so that it can be sent again. Object stores want at least 5 MiB.
-const PIECE: u64 = 16 << 20;
+const PIECE: u64 = 8 << 20;
 /// The largest piece that a registry may insist on.
 const LARGEST_PIECE: u64 = 256 << 20;
 

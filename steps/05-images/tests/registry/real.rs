@@ -1,0 +1,5 @@
+use harness::Test;
+
+pub(crate) fn tests() -> Vec<Test> {
+    Vec::new()
+}
