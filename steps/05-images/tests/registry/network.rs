@@ -63,10 +63,16 @@ impl Network {
         name: &str,
         handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Server {
+        self.trust(name);
+        self.stranger(name, handler)
+    }
+
+    /// Has clients believe this network's authority about `name`; the folder that says so.
+    pub(crate) fn trust(&self, name: &str) -> PathBuf {
         let folder = self.certificates.join(name);
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("ca.crt"), self.authority.pem()).unwrap();
-        self.stranger(name, handler)
+        folder
     }
 
     /// The same, but nobody trusts its authority.
@@ -92,12 +98,8 @@ impl Network {
         server
     }
 
-    /// Another name for a host.
-    pub(crate) fn alias(&self, name: &str, server: &Server) {
-        self.route(&format!("{name}:443"), server.address);
-    }
-
-    fn route(&self, authority: &str, address: SocketAddr) {
+    /// Has `authority`, a name and a port, lead to `address`.
+    pub(crate) fn route(&self, authority: &str, address: SocketAddr) {
         self.routes
             .lock()
             .unwrap()
@@ -109,21 +111,11 @@ impl Network {
         self.asked.lock().unwrap().clone()
     }
 
-    /// A certificate of this network's authority and its key, as PEM and for a server.
+    /// A certificate of this network's authority and its key, with the key to it.
     pub(crate) fn certificate(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new([name.to_owned()]).unwrap();
         (params.signed_by(&key, &self.authority).unwrap(), key)
-    }
-
-    /// The authority's own certificate, as PEM.
-    pub(crate) fn authority(&self) -> String {
-        self.authority.pem()
-    }
-
-    /// Where certificates of registries are.
-    pub(crate) fn certificates(&self) -> &PathBuf {
-        &self.certificates
     }
 
     fn tls(&self, name: &str) -> Arc<ServerConfig> {

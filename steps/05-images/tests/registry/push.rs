@@ -138,7 +138,7 @@ impl State {
 
 /// More than one piece, and none of it like the other.
 fn large() -> Vec<u8> {
-    (0u32..5_000_000).flat_map(u32::to_le_bytes).collect()
+    (0u32..2_400_000).flat_map(u32::to_le_bytes).collect()
 }
 
 fn methods(server: &Server) -> Vec<String> {
@@ -226,7 +226,7 @@ fn a_large_blob() {
     assert!(registry.has(&blob));
     assert_eq!(
         methods(&registry.server),
-        ["HEAD", "POST", "PATCH", "PATCH", "PATCH", "PUT"]
+        ["HEAD", "POST", "PATCH", "PATCH", "PUT"]
     );
     let exact = &blob[..PIECE];
     let registry = Registry::new(|_, _| None);
@@ -252,9 +252,9 @@ fn a_piece_that_broke_off() {
         .iter()
         .filter_map(|r| r.header("content-range"))
         .collect();
-    let piece = PIECE;
-    assert_eq!(ranges[1], format!("{piece}-{}", 2 * piece - 1));
-    assert_eq!(ranges[2], format!("{}-{}", piece + 1000, 2 * piece - 1));
+    let last = blob.len() - 1;
+    assert_eq!(ranges[1], format!("{PIECE}-{last}"));
+    assert_eq!(ranges[2], format!("{}-{last}", PIECE + 1000));
 }
 
 fn a_registry_that_lost_bytes() {

@@ -99,10 +99,8 @@ fn a_stranger_is_not_trusted() {
 fn a_certificate_is_for_its_host() {
     let network = Network::new();
     let one = network.host("one.test", image);
-    network.alias("two.test", &one);
-    let folder = network.certificates().join("two.test");
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("ca.crt"), network.authority()).unwrap();
+    network.route("two.test:443", one.address);
+    network.trust("two.test");
     let client = Client::new(network.configuration());
     manifest(&client, "one.test").unwrap();
     assert_error(manifest(&client, "two.test"), "certificate is not trusted");
@@ -111,9 +109,7 @@ fn a_certificate_is_for_its_host() {
 fn a_registry_may_want_ours() {
     let network = Network::new();
     let _registry = network.host_for_known("reg.test", image);
-    let folder = network.certificates().join("reg.test");
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("ca.crt"), network.authority()).unwrap();
+    let folder = network.trust("reg.test");
     assert!(manifest(&Client::new(network.configuration()), "reg.test").is_err());
     let (certificate, key) = network.certificate("somebody");
     std::fs::write(folder.join("client.cert"), certificate.pem()).unwrap();
