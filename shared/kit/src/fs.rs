@@ -99,6 +99,17 @@ mod tests {
     }
 
     #[test]
+    fn a_private_file_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        write_atomically(&path, b"for all").unwrap();
+        write_privately(&path, b"for one").unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
     fn a_missing_directory_is_named() {
         let error = write_atomically(Path::new("/nonexistent/state"), b"").unwrap_err();
         assert_eq!(

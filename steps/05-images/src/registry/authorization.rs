@@ -12,11 +12,12 @@ use kit::{Error, Result};
 use serde::Deserialize;
 use ureq::http::{HeaderValue, Method, header};
 
+use super::answer::{Answer, read_all};
 use super::challenge::{self, Challenge};
 use super::configuration::Configuration;
 use super::credential::{self, Credential};
 use super::endpoint::credentials_key;
-use super::exchange::{Answer, Exchange, read_all};
+use super::exchange::Exchange;
 use super::failure::{Failure, Refusal};
 use super::url::{Scheme, Url, escape};
 

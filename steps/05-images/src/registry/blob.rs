@@ -8,9 +8,10 @@ use layers::digest::{Digest, Digesting};
 use ureq::BodyReader;
 use ureq::http::{StatusCode, header};
 
+use super::answer::Answer;
 use super::client::Client;
 use super::endpoint::Host;
-use super::exchange::{Answer, Ask};
+use super::exchange::Ask;
 use super::failure::{Failure, broken};
 use super::name::Repository;
 use super::url::Url;

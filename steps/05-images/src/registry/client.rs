@@ -65,17 +65,13 @@ impl Client {
         .header(header::ACCEPT, &accept.join(", "));
         let ask = ask.map_err(Failure::into_error)?;
         let found = self.first(repository, |host| {
-            let whole = self.exchange.ask_whole(host, &ask, LARGEST)?;
+            let mut whole = self.exchange.ask_whole(host, &ask, LARGEST)?;
+            let bytes = std::mem::take(&mut whole.bytes);
             let told = Told {
                 content_type: whole.header(header::CONTENT_TYPE),
                 digest: whole.header(CONTENT_DIGEST),
             };
-            Ok(manifest::check(
-                whole.bytes.clone(),
-                version,
-                accept,
-                &told,
-            )?)
+            Ok(manifest::check(bytes, version, accept, &told)?)
         });
         found.map_err(|failure| manifest_error(failure, repository, version))
     }

@@ -3,13 +3,13 @@
 use kit::{Error, Result};
 use ureq::http::StatusCode;
 
+use super::answer::Answer;
 use super::authorization::{Wanted, basic_header, challenges_of, fetch_token, may_carry_secrets};
 use super::challenge::Challenge;
 use super::client::Client;
 use super::config_file::{ConfigFile, Kept, host_of_key};
 use super::credential::Credential;
 use super::endpoint::{HUB, Host, credentials_key};
-use super::exchange::Answer;
 use super::failure::Failure;
 use super::url::{Scheme, Url};
 
@@ -130,15 +130,17 @@ impl Client {
     }
 }
 
-fn login_error(failure: Failure, server: &Server) -> Error {
-    let is_refused = matches!(failure.status(), Some(400 | 401 | 403));
-    let error = failure.into_error();
+fn login_error(mut failure: Failure, server: &Server) -> Error {
     let undertaking = format!("cannot log in to {}", server.domain);
-    match is_refused {
-        true => error.within(format_args!(
-            "{undertaking}: unauthorized: incorrect username or password"
-        )),
-        false => error.within(undertaking),
+    match &mut failure {
+        Failure::Refused(refusal) if matches!(refusal.status.as_u16(), 400 | 401 | 403) => {
+            refusal.hint =
+                Some("check both; some registries take an access token and no password".to_owned());
+            failure.into_error().within(format_args!(
+                "{undertaking}: unauthorized: incorrect username or password"
+            ))
+        }
+        _ => failure.into_error().within(undertaking),
     }
 }
 

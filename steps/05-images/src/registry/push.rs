@@ -9,9 +9,10 @@ use kit::{Error, Result};
 use layers::digest::{Digest, Digesting};
 use ureq::http::{Method, StatusCode, header};
 
+use super::answer::Answer;
 use super::client::{CONTENT_DIGEST, Client};
 use super::endpoint::Host;
-use super::exchange::{Answer, Ask, Exchange, Target};
+use super::exchange::{Ask, Exchange, Target};
 use super::failure::Failure;
 use super::manifest::Manifest;
 use super::name::{Repository, Version};

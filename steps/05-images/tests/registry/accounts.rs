@@ -86,9 +86,14 @@ fn who_is_not_let_in_is_not() {
     let registry = server::Server::new(guarded);
     let file = config_file("{}");
     let wrong = Credential::password("user", "guess");
-    assert_error(
+    let error = assert_error(
         client().login(&at(&registry.authority()), &wrong, &file),
         "unauthorized: incorrect username or password",
+    );
+    assert!(
+        error
+            .hint_text()
+            .is_some_and(|hint| hint.contains("check both"))
     );
     assert_eq!(text(file.path()), "{}");
     let gone = server::Server::new(|_| Reply::new(404));

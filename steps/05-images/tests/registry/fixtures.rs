@@ -1,10 +1,13 @@
 //! What the tests share: a client that does not wait long, and an image.
 
 use std::io::Read;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use images::registry::{Client, ConfigFile, Configuration, Patience, Repository, Version};
 use layers::digest::Digest;
+
+use crate::server::{Reply, Server};
 
 pub(crate) const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
 /// A manifest, of no layers.
@@ -69,4 +72,13 @@ pub(crate) fn assert_error<T: std::fmt::Debug>(result: kit::Result<T>, text: &st
     let error = result.expect_err("it must fail");
     assert!(error.to_string().contains(text), "{error}");
     error
+}
+
+/// A registry whose answer to the n-th request is the n-th of `replies`, and the last one from then on.
+pub(crate) fn scripted(replies: Vec<Reply>) -> Server {
+    let asked = AtomicUsize::new(0);
+    Server::new(move |_| {
+        let number = asked.fetch_add(1, Ordering::SeqCst);
+        replies[number.min(replies.len() - 1)].clone()
+    })
 }

@@ -6,11 +6,13 @@
 mod accounts;
 mod authorization;
 mod fixtures;
+mod mirrors;
 mod network;
 mod pull;
 mod push;
 mod real;
 mod server;
+mod tags;
 mod trust;
 
 use std::os::unix::process::CommandExt;
@@ -27,6 +29,8 @@ fn main() -> ExitCode {
         authorization::tests(),
         trust::tests(),
         pull::tests(),
+        tags::tests(),
+        mirrors::tests(),
         push::tests(),
         accounts::tests(),
         real::tests(),

@@ -1,18 +1,17 @@
 //! Answers that are cut short, wrong, slow, endless, or lead round in circles.
 
 use std::io::Read;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use harness::{Test, test};
-use images::registry::{Client, Configuration, Mirrors, Verified, Version};
+use images::registry::{Client, Verified, Version};
 use layers::digest::Digest;
 
 use crate::fixtures::{
     BLOB, IMAGE, MANIFEST, app, assert_error, blob, client, configuration, latest, manifest,
+    scripted,
 };
-use crate::network::Network;
-use crate::server::{Reply, Request, Server};
+use crate::server::{Reply, Server};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
@@ -43,6 +42,7 @@ pub(crate) fn tests() -> Vec<Test> {
             a_byte_a_time,
         ),
         test("another_part_than_asked_for_is_refused", &[], another_part),
+        test("one_client_serves_all_threads", &[], one_client_serves_all),
         test(
             "a_blob_of_another_digest_is_refused",
             &[],
@@ -78,35 +78,11 @@ pub(crate) fn tests() -> Vec<Test> {
             a_manifest_is_described,
         ),
         test("redirects_end", &[], redirects_end),
-        test("tags_come_in_pages", &[], tags_come_in_pages),
-        test("pages_of_tags_end", &[], pages_of_tags_end),
-        test("pages_of_tags_are_of_one_host", &[], pages_of_one_host),
-        test("what_is_no_tag_is_refused", &[], what_is_no_tag),
-        test("a_mirror_is_asked_first", &[], a_mirror_is_asked_first),
-        test(
-            "a_mirror_that_fails_is_passed_over",
-            &[],
-            a_mirror_that_fails,
-        ),
-        test(
-            "a_mirror_that_breaks_off_is_passed_over",
-            &[],
-            a_mirror_that_breaks_off,
-        ),
     ]
 }
 
-/// A registry whose answer to the n-th request is the n-th of `replies`, and the last one from then on.
-fn scripted(replies: Vec<Reply>) -> Server {
-    let asked = AtomicUsize::new(0);
-    Server::new(move |_| {
-        let number = asked.fetch_add(1, Ordering::SeqCst);
-        replies[number.min(replies.len() - 1)].clone()
-    })
-}
-
 /// What is asked for from `position` on.
-fn part(position: usize) -> Reply {
+pub(crate) fn part(position: usize) -> Reply {
     Reply::new(206)
         .header(
             "Content-Range",
@@ -116,7 +92,7 @@ fn part(position: usize) -> Reply {
 }
 
 /// The beginning of the blob, and then nothing.
-fn cut_short() -> Reply {
+pub(crate) fn cut_short() -> Reply {
     Reply::ok(&BLOB[..10]).announcing(BLOB.len())
 }
 
@@ -127,7 +103,7 @@ fn ranges(server: &Server) -> Vec<Option<String>> {
         .collect()
 }
 
-fn image() -> Reply {
+pub(crate) fn image() -> Reply {
     Reply::ok(MANIFEST).header("Content-Type", IMAGE)
 }
 
@@ -230,6 +206,19 @@ fn a_blob_of_another_digest() {
         .read_to_end(&mut Vec::new())
         .unwrap_err();
     assert!(error.to_string().contains("have the digest"), "{error}");
+}
+
+fn one_client_serves_all() {
+    let registry = Server::new(|_| Reply::ok(BLOB));
+    let (client, authority) = (client(), registry.authority());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                assert_eq!(blob(&client, &authority, 0).unwrap(), BLOB.as_bytes());
+            });
+        }
+    });
+    assert_eq!(registry.log().len(), 4);
 }
 
 fn a_blob_from_an_offset() {
@@ -368,95 +357,4 @@ fn redirects_end() {
     let nowhere = scripted(vec![Reply::new(302)]);
     let error = blob(&client(), &nowhere.authority(), 0).unwrap_err();
     assert!(error.contains("nowhere"), "{error}");
-}
-
-fn tags_of(server: &Server) -> kit::Result<Vec<String>> {
-    client().tags(&app(&server.authority()))
-}
-
-fn tags_come_in_pages() {
-    let registry = Server::new(|request| match request.path.as_str() {
-        "/v2/app/tags/list" => Reply::ok(r#"{"name": "app", "tags": ["1", "2"]}"#)
-            .header("Link", "</v2/app/tags/list?last=2&n=2>; rel=\"next\""),
-        "/v2/app/tags/list?last=2&n=2" => Reply::ok(r#"{"tags": ["latest"]}"#),
-        _ => Reply::new(404),
-    });
-    assert_eq!(tags_of(&registry).unwrap(), ["1", "2", "latest"]);
-    let none = scripted(vec![Reply::ok(r#"{"name": "app", "tags": null}"#)]);
-    assert_eq!(tags_of(&none).unwrap(), Vec::<String>::new());
-    let gone = scripted(vec![Reply::new(404)]);
-    assert_error(tags_of(&gone), "404");
-}
-
-fn pages_of_tags_end() {
-    let page = Reply::ok(r#"{"tags": ["1"]}"#);
-    let registry = scripted(vec![page.header("Link", "</v2/app/tags/list?x>; rel=next")]);
-    assert_error(tags_of(&registry), "without end");
-    assert_eq!(registry.log().len(), 2);
-}
-
-fn pages_of_one_host() {
-    let evil = Server::new(|_| Reply::ok(r#"{"tags": ["evil"]}"#));
-    let link = format!("<http://{}/v2/app/tags/list>; rel=next", evil.authority());
-    let registry = scripted(vec![Reply::ok(r#"{"tags": ["1"]}"#).header("Link", link)]);
-    assert_error(tags_of(&registry), "on another host");
-    assert!(evil.log().is_empty());
-}
-
-fn what_is_no_tag() {
-    for body in [
-        r#"{"tags": ["../x"]}"#,
-        r#"{"tags": ["a\u001b[31m"]}"#,
-        r#"{"tags": [1]}"#,
-        "[]",
-        "no",
-    ] {
-        let registry = scripted(vec![Reply::ok(body)]);
-        assert!(tags_of(&registry).is_err(), "{body}");
-    }
-}
-
-/// Docker Hub, and a mirror of it.
-fn mirrored(
-    network: &Network,
-    hub: impl Fn(&Request) -> Reply + Send + Sync + 'static,
-    mirror: impl Fn(&Request) -> Reply + Send + Sync + 'static,
-) -> (Client, Server, Server) {
-    let hub = network.host("registry-1.docker.io", hub);
-    let mirror = network.host("mirror.test", mirror);
-    let client = Client::new(Configuration {
-        mirrors: Mirrors::new(["https://gone.test", "https://mirror.test/hub"]).unwrap(),
-        ..network.configuration()
-    });
-    (client, hub, mirror)
-}
-
-fn a_mirror_is_asked_first() {
-    let network = Network::new();
-    let (client, hub, mirror) = mirrored(&network, |_| image(), |_| image());
-    manifest(&client, "docker.io").unwrap();
-    assert_eq!(mirror.lines(), ["GET /hub/v2/app/manifests/latest"]);
-    assert!(hub.log().is_empty());
-    // Another registry's images it does not have.
-    let other = network.host("other.test", |_| image());
-    manifest(&client, "other.test").unwrap();
-    assert_eq!((other.log().len(), mirror.log().len()), (1, 1));
-}
-
-fn a_mirror_that_fails() {
-    let wrong = || Reply::ok("{}").header("Content-Type", "text/html");
-    for reply in [Reply::new(404), Reply::new(503), Reply::new(401), wrong()] {
-        let network = Network::new();
-        let (client, hub, mirror) = mirrored(&network, |_| image(), move |_| reply.clone());
-        manifest(&client, "docker.io").unwrap();
-        // There is another to ask: nobody waits for a mirror.
-        assert_eq!((mirror.log().len(), hub.log().len()), (1, 1));
-    }
-}
-
-fn a_mirror_that_breaks_off() {
-    let network = Network::new();
-    let (client, hub, mirror) = mirrored(&network, |_| part(10), |_| cut_short());
-    assert_eq!(blob(&client, "docker.io", 0).unwrap(), BLOB.as_bytes());
-    assert_eq!((mirror.log().len(), hub.log().len()), (1, 1));
 }
