@@ -13,7 +13,7 @@ set -eu
 repo=$(cd "$(dirname "$0")/../.." && pwd)
 
 sets='  run     what the labs run on: a busybox for the default root file system
-  test    what the tests look at the kernel with
+  test    what the tests look at the kernel with, a registry and another client of it
   bench   what `cargo lab bench` measures with, and against
   vm      QEMU and the tools that make the test VM'"'"'s image
   box     Vagrant, whose own check the Vagrantfile must pass
@@ -34,7 +34,7 @@ fail() {
 packages() {
     case $1 in
     run) echo busybox-static ;;
-    test) printf '%s\n' iproute2 mmdebstrap strace umoci ;;
+    test) printf '%s\n' docker-registry iproute2 mmdebstrap skopeo strace umoci ;;
     bench) printf '%s\n' crun hyperfine runc ;;
     vm) printf '%s\n' e2fsprogs mmdebstrap "$(qemu)" ;;
     box) echo vagrant ;;

@@ -4,66 +4,49 @@ use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
-use flate2::bufread::MultiGzDecoder;
 use kit::{Error, Result};
+use layers::compression::Compression;
+
+use crate::manifest::media;
 
 /// How many bytes a compressed layer may become: this many, and [`MAX_RATIO`] for each of its own.
 const MAX_SMALL: u64 = 4 << 30;
 /// Above the first gigabytes, no honest layer is compressed better than this.
 const MAX_RATIO: u64 = 100;
 
-/// How a layer is packed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compression {
-    /// Not at all.
-    Plain,
-    /// RFC 1952.
-    Gzip,
-    /// RFC 8878.
-    Zstd,
+/// The media type of a layer that is compressed so.
+pub fn media_type(compression: Compression) -> String {
+    let suffix = match compression {
+        Compression::None => "",
+        Compression::Gzip => "+gzip",
+        Compression::Zstd => "+zstd",
+    };
+    media::LAYER.to_owned() + suffix
 }
 
-impl Compression {
-    /// What begins with `bytes`, of which six are enough.
-    ///
-    /// # Errors
-    /// It is compressed in another way.
-    pub fn of(bytes: &[u8]) -> Result<Self> {
-        let other = match bytes {
-            [0x1f, 0x8b, ..] => return Ok(Self::Gzip),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => return Ok(Self::Zstd),
-            [b'B', b'Z', b'h', ..] => "bzip2",
-            [0xfd, b'7', b'z', b'X', b'Z', 0] => "xz",
-            _ => return Ok(Self::Plain),
-        };
-        Err(Error::new(format!(
-            "the layer is compressed with {other}, which is not supported"
-        ))
-        .hint(format!("decompress it first: {other} -dc FILE | …")))
-    }
-
-    /// The layer's media type.
-    pub fn media_type(self) -> String {
-        let suffix = match self {
-            Self::Plain => "",
-            Self::Gzip => "+gzip",
-            Self::Zstd => "+zstd",
-        };
-        crate::manifest::media::LAYER.to_owned() + suffix
-    }
-}
-
-/// The first bytes of `input`, without taking them.
-pub(crate) fn peek(input: &mut impl BufRead) -> io::Result<Vec<u8>> {
-    input
+/// How `input` is compressed, by its first bytes, which are not taken.
+///
+/// # Errors
+/// It cannot be read, or is compressed in a way that is not supported.
+pub fn recognise(input: &mut impl BufRead) -> Result<Compression> {
+    let first = input
         .fill_buf()
-        .map(|bytes| bytes.iter().take(6).copied().collect())
+        .map_err(|e| Error::io("read", "the archive", &e))?;
+    let other = match first {
+        [b'B', b'Z', b'h', ..] => "bzip2",
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => "xz",
+        _ => return Ok(Compression::of(first)),
+    };
+    Err(Error::new(format!(
+        "it is compressed with {other}, which is not supported"
+    ))
+    .hint(format!("decompress it first: {other} -dc FILE | …")))
 }
 
 /// Decompresses `input`, whatever it is. A stream that grows beyond all reason ends in an error that says so.
 ///
 /// # Errors
-/// It is compressed in a way that is not supported, or cannot be read.
+/// As [`recognise`].
 pub fn decompress<'a>(input: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
     let taken = Rc::new(Cell::new(0));
     let counted = Counted {
@@ -71,17 +54,9 @@ pub fn decompress<'a>(input: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
         taken: Rc::clone(&taken),
     };
     let mut input = BufReader::with_capacity(1 << 16, counted);
-    let fails = |e| Error::io("read", "the layer", &e);
-    let first = peek(&mut input).map_err(fails)?;
-    let decoder: Box<dyn Read> = match Compression::of(&first)? {
-        Compression::Plain => return Ok(Box::new(input)),
-        Compression::Gzip => Box::new(MultiGzDecoder::new(input)),
-        Compression::Zstd => {
-            Box::new(zstd::stream::read::Decoder::with_buffer(input).map_err(fails)?)
-        }
-    };
+    recognise(&mut input)?;
     Ok(Box::new(Bounded {
-        decoder,
+        decoder: layers::compression::decompress(input)?,
         given: 0,
         taken,
         small: MAX_SMALL,

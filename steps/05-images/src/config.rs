@@ -103,17 +103,23 @@ pub struct Process {
     pub tty: bool,
     pub open_stdin: bool,
     pub stdin_once: bool,
+    #[serde(serialize_with = "template::nil_slice")]
     pub env: Option<Vec<String>>,
+    #[serde(serialize_with = "template::nil_slice")]
     pub cmd: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub healthcheck: Option<HealthCheck>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub args_escaped: bool,
     pub image: String,
+    #[serde(serialize_with = "template::nil_map")]
     pub volumes: Option<Set>,
     pub working_dir: String,
+    #[serde(serialize_with = "template::nil_slice")]
     pub entrypoint: Option<Vec<String>>,
+    #[serde(serialize_with = "template::nil_slice")]
     pub on_build: Option<Vec<String>>,
+    #[serde(serialize_with = "template::nil_map")]
     pub labels: Option<BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub stop_signal: String,

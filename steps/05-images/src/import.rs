@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use kit::{Error, Result};
 
 use crate::change::Change;
-use crate::compression::{Compression, decompress, peek};
+use crate::compression::{decompress, media_type, recognise};
 use crate::config::{Configuration, Process, RootFs, Step};
 use crate::id::ImageId;
 use crate::install::{install, publish};
@@ -74,19 +74,17 @@ fn import_leased(store: &Store, input: impl Read, options: &Import) -> Result<Im
 }
 
 fn receive(store: &Store, input: impl Read) -> Result<(Nameless, Blob)> {
-    let fails = |e| Error::io("read", "the archive", &e);
     let mut input = BufReader::with_capacity(1 << 16, input);
-    let first = peek(&mut input).map_err(fails)?;
-    if first.is_empty() {
-        return Err(Error::new("the archive is empty"));
-    }
-    let compression = Compression::of(&first)?;
+    let compression = recognise(&mut input)?;
     let mut nameless = store.blobs().nameless()?;
     let size = std::io::copy(&mut input, &mut nameless)
         .and_then(|size| nameless.flush().map(|()| size))
-        .map_err(fails)?;
+        .map_err(|e| Error::io("read", "the archive", &e))?;
+    if size == 0 {
+        return Err(Error::new("the archive is empty"));
+    }
     let blob = Blob {
-        media_type: compression.media_type(),
+        media_type: media_type(compression),
         digest: nameless.digest()?,
         size,
     };

@@ -232,6 +232,13 @@ fn blob(descriptor: &Descriptor) -> Result<Blob> {
     })
 }
 
+/// What a manifest calls itself; one of OCI's need not.
+pub(crate) fn own_media_type(manifest: &[u8]) -> String {
+    let value: Value = serde_json::from_slice(manifest).unwrap_or_default();
+    let own = value.get("mediaType").and_then(Value::as_str);
+    own.unwrap_or(media::MANIFEST).to_owned()
+}
+
 fn not_one(why: &str) -> Error {
     Error::new(format!(
         "this is not the manifest of an image that can be used here: {why}"

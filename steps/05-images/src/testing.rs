@@ -9,7 +9,7 @@ use kit::{Error, Result};
 use layers::digest::Digest;
 use layers::tar::{Entry, Kind, Time, Writer};
 
-use crate::compression::Compression;
+use crate::compression::media_type;
 use crate::install::{Installed, install, publish};
 use crate::manifest::{Blob, Manifest, media};
 use crate::source::{Blind, BlobSource, Stream};
@@ -103,7 +103,7 @@ pub(crate) fn image(source: &mut Memory, archives: &[Vec<u8>], created: &str) ->
         "rootfs": {"type": "layers", "diff_ids": diff_ids},
         "history": [{"created": created, "created_by": "ADD file in /"}],
     });
-    let gzip_type = Compression::Gzip.media_type();
+    let gzip_type = media_type(layers::compression::Compression::Gzip);
     Manifest {
         config: source.add(media::CONFIG, config.to_string().into_bytes()),
         layers: archives

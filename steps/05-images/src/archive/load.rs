@@ -12,7 +12,7 @@ use layers::digest::Digest;
 use layers::tar::{Kind, Reader};
 
 use super::{DOCKER_MANIFEST, DockerImage, INDEX, LIMITS};
-use crate::compression::{Compression, decompress, peek};
+use crate::compression::{decompress, media_type, recognise};
 use crate::id::ImageId;
 use crate::install::{Installed, install, publish};
 use crate::manifest::{Blob, Document, Index, Manifest, media};
@@ -174,9 +174,9 @@ impl<'a> Members<'a> {
     fn layer(&self, path: &str) -> Result<Blob> {
         let member = self.get(path)?;
         let mut file = BufReader::new(self.store.blobs().open(&member.digest)?);
-        let first = peek(&mut file).map_err(|e| Error::io("read", path, &e))?;
+        let compression = recognise(&mut file).map_err(|error| error.within(path))?;
         Ok(Blob {
-            media_type: Compression::of(&first)?.media_type(),
+            media_type: media_type(compression),
             digest: member.digest,
             size: member.size,
         })

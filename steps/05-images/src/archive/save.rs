@@ -12,7 +12,7 @@ use super::{BLOBS, DOCKER_MANIFEST, DockerImage, FULL_NAME, INDEX, LAYOUT, REF_N
 use crate::find::{Found, find};
 use crate::id::ImageId;
 use crate::image::Image;
-use crate::manifest::media;
+use crate::manifest::{media, own_media_type};
 use crate::reference::Reference;
 use crate::store::{Lease, Store};
 
@@ -99,18 +99,11 @@ fn images(store: &Store, words: &[String]) -> Result<(Vec<Saved>, Lease)> {
         images.push(Saved {
             image,
             names: names.into_iter().collect(),
-            manifest_type: media_type(&manifest),
+            manifest_type: own_media_type(&manifest),
             manifest_size: manifest.len() as u64,
         });
     }
     Ok((images, lease))
-}
-
-/// What the manifest calls itself; it need not.
-fn media_type(manifest: &[u8]) -> String {
-    let value: serde_json::Value = serde_json::from_slice(manifest).unwrap_or_default();
-    let own = value.get("mediaType").and_then(|own| own.as_str());
-    own.unwrap_or(media::MANIFEST).to_owned()
 }
 
 /// Each once, in order.

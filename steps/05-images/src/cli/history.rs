@@ -3,15 +3,14 @@
 use clap::Args;
 use jiff::Timestamp;
 use kit::Result;
-use serde::Serialize;
+use template::list::{Format, Kind, Row};
 
 use super::Streams;
-use super::output::{at, id, since};
+use super::output::{id, since};
 use crate::find::find;
 use crate::history::{Entry, history};
 use crate::image::Image;
 use crate::store::Store;
-use crate::table::{row, table};
 use crate::units;
 
 /// How many characters of a command are shown.
@@ -43,48 +42,59 @@ pub struct Options {
     #[arg(short, long)]
     quiet: bool,
 
-    /// Print one JSON object a line
-    #[arg(long, value_parser = ["json"], conflicts_with = "quiet")]
+    /// Format output: table, json, or a Go template such as '{{.ID}}: {{.CreatedBy}}'
+    #[arg(long, value_name = "TEMPLATE")]
     format: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Shown {
-    comment: String,
-    created_at: String,
-    created_by: String,
-    created_since: String,
-    #[serde(rename = "ID")]
-    id: String,
-    size: String,
-}
+const KIND: Kind = Kind {
+    name: "*formatter.historyContext",
+    headers: &[
+        ("ID", "IMAGE"),
+        ("CreatedSince", "CREATED"),
+        ("CreatedAt", "CREATED AT"),
+        ("CreatedBy", "CREATED BY"),
+        ("Size", "SIZE"),
+        ("Comment", "COMMENT"),
+    ],
+    labels: false,
+    table: "table {{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
+    raw: None,
+    quiet: "{{.ID}}",
+    raw_quiet: None,
+};
 
-impl Shown {
-    fn new(entry: &Entry, options: &Options) -> Self {
-        let created = entry.created.map(Timestamp::as_second);
-        let iso = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let command = entry.created_by.replace('\t', " ");
-        Self {
-            comment: entry.comment.clone(),
-            created_at: match options.human {
-                true => entry.created.map_or_else(|| at(None), iso),
-                false => entry.created.map_or_else(String::new, iso),
-            },
-            created_by: match options.no_trunc {
+const NOT_HUMAN: Kind = Kind {
+    table: "table {{.ID}}\t{{.CreatedAt}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
+    ..KIND
+};
+
+fn row(entry: &Entry, options: &Options) -> Row {
+    let iso = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let command = entry.created_by.replace('\t', " ");
+    let short = |own| id(own, options.no_trunc);
+    Row::new(&KIND)
+        .with("Comment", entry.comment.clone())
+        .with("CreatedAt", entry.created.map_or_else(String::new, iso))
+        .with(
+            "CreatedBy",
+            match options.no_trunc {
                 true => command,
                 false => shortened(&command),
             },
-            created_since: since(created),
-            id: entry
-                .id
-                .map_or_else(|| "<missing>".to_owned(), |own| id(own, options.no_trunc)),
-            size: match options.human {
+        )
+        .with(
+            "CreatedSince",
+            since(entry.created.map(Timestamp::as_second)),
+        )
+        .with("ID", entry.id.map_or_else(|| "<missing>".to_owned(), short))
+        .with(
+            "Size",
+            match options.human {
                 true => units::size(entry.size, 3),
                 false => entry.size.to_string(),
             },
-        }
-    }
+        )
 }
 
 /// With an ellipsis in the place of what is too much.
@@ -100,25 +110,11 @@ pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -
     let id = find(&catalog, &options.image)?.id();
     let image = Image::read(store, id, &catalog.images[&id])?;
     let entries = history(store, &catalog, &image)?;
-    let mut shown = entries.iter().map(|entry| Shown::new(entry, options));
-    if options.quiet {
-        return shown.try_for_each(|line| streams.line(line.id));
-    }
-    if options.format.is_some() {
-        return shown
-            .try_for_each(|line| streams.line(serde_json::to_string(&line).unwrap_or_default()));
-    }
-    let created = match options.human {
-        true => "CREATED",
-        false => "CREATED AT",
+    let kind = match options.human {
+        true => KIND,
+        false => NOT_HUMAN,
     };
-    let mut rows = vec![row(["IMAGE", created, "CREATED BY", "SIZE", "COMMENT"])];
-    rows.extend(shown.map(|line| {
-        let created = match options.human {
-            true => line.created_since,
-            false => line.created_at,
-        };
-        vec![line.id, created, line.created_by, line.size, line.comment]
-    }));
-    streams.text(&table(&rows))
+    let rows: Vec<Row> = entries.iter().map(|entry| row(entry, options)).collect();
+    let format = Format::choose(&kind, options.format.as_deref(), options.quiet);
+    streams.list(&format, &kind, &rows)
 }

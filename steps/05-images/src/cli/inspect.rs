@@ -2,8 +2,11 @@
 
 use clap::Args;
 use kit::{Error, Result};
+use template::Value;
+use template::inspect::Format;
 
 use super::Streams;
+use super::output::written;
 use crate::find::find;
 use crate::inspect::{Inspection, inspect};
 use crate::store::Store;
@@ -15,13 +18,20 @@ pub struct Options {
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<String>,
 
-    /// Print the list on one line
-    #[arg(short, long, value_parser = ["json"])]
-    format: Option<String>,
+    /// Format output: json, or a Go template such as '{{.Id}}'
+    #[arg(
+        short,
+        long,
+        value_name = "TEMPLATE",
+        default_value = "",
+        hide_default_value = true
+    )]
+    format: String,
 }
 
 /// Shows those that are there, and tells of the others.
 pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -> Result<()> {
+    let format = Format::parse(&options.format)?;
     let catalog = store.catalog()?;
     let mut found: Vec<Inspection> = Vec::new();
     let mut failure: Option<Error> = None;
@@ -35,26 +45,12 @@ pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -
             }
         }
     }
-    match &options.format {
-        None => streams.line(pretty(&found)?)?,
-        Some(_) => {
-            for one in &found {
-                streams.line(serde_json::to_string(one).map_err(json)?)?;
-            }
-        }
-    }
+    // An image that is there is a struct to a template, whose fields are Docker's.
+    let elements: Vec<Value> = found.iter().map(Value::of).collect::<Result<_, _>>()?;
+    let mut bytes = Vec::new();
+    let shown = format.write(&elements, &mut bytes);
+    // As in Docker: what a template could make of some is shown, also if it failed for others.
+    written(streams.out.write_all(&bytes))?;
+    shown?;
     failure.map_or(Ok(()), Err)
-}
-
-/// With Docker's indentation.
-fn pretty(found: &[Inspection]) -> Result<String> {
-    let mut text = Vec::new();
-    let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
-    let mut serializer = serde_json::Serializer::with_formatter(&mut text, formatter);
-    serde::Serialize::serialize(found, &mut serializer).map_err(json)?;
-    String::from_utf8(text).map_err(|_| Error::new("JSON is UTF-8"))
-}
-
-fn json(error: serde_json::Error) -> Error {
-    Error::new(format!("cannot write the image as JSON: {error}"))
 }

@@ -2,14 +2,13 @@
 
 use clap::Args;
 use kit::Result;
-use serde::Serialize;
+use template::list::{Format, Kind, Row};
 
 use super::Streams;
 use super::output::{NONE, at, id, since};
 use crate::filter::Filter;
 use crate::list::{self, Line};
 use crate::store::Store;
-use crate::table::{row, table};
 use crate::units;
 
 /// Options of `ls`.
@@ -39,45 +38,53 @@ pub struct Options {
     #[arg(short, long)]
     quiet: bool,
 
-    /// Print one JSON object a line
-    #[arg(long, value_parser = ["json"], conflicts_with = "quiet")]
+    /// Format output: table, json, or a Go template such as '{{.ID}}: {{.Repository}}'
+    #[arg(long, value_name = "TEMPLATE")]
     format: Option<String>,
 }
 
-/// What a line can show, by the names that Docker gives it.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Shown {
-    containers: &'static str,
-    created_at: String,
-    created_since: String,
-    digest: String,
-    #[serde(rename = "ID")]
-    id: String,
-    repository: String,
-    shared_size: &'static str,
-    size: String,
-    tag: String,
-    unique_size: &'static str,
-}
+const KIND: Kind = Kind {
+    name: "*formatter.imageContext",
+    headers: &[
+        ("ID", "IMAGE ID"),
+        ("Repository", "REPOSITORY"),
+        ("Tag", "TAG"),
+        ("Digest", "DIGEST"),
+        ("CreatedSince", "CREATED"),
+        ("CreatedAt", "CREATED AT"),
+        ("Size", "SIZE"),
+        ("Containers", "CONTAINERS"),
+        ("SharedSize", "SHARED SIZE"),
+        ("UniqueSize", "UNIQUE SIZE"),
+    ],
+    labels: false,
+    table: "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
+    raw: None,
+    quiet: "{{.ID}}",
+    raw_quiet: None,
+};
 
-impl Shown {
-    fn new(line: Line, no_trunc: bool) -> Self {
-        let or_none = |text: Option<String>| text.unwrap_or_else(|| NONE.to_owned());
-        Self {
-            // To know these would be to measure; `df -v` does.
-            containers: "N/A",
-            shared_size: "N/A",
-            unique_size: "N/A",
-            created_at: at(line.created),
-            created_since: since(line.created),
-            digest: or_none(line.digest),
-            id: id(line.id, no_trunc),
-            repository: or_none(line.repository),
-            size: units::size(line.size, 3),
-            tag: or_none(line.tag),
-        }
-    }
+const WITH_DIGESTS: Kind = Kind {
+    table: "table {{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
+    ..KIND
+};
+
+/// The row of a line, with the names that Docker gives to what it shows.
+fn row(line: Line, no_trunc: bool) -> Row {
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| NONE.to_owned());
+    // To know these would be to measure; `df -v` does.
+    let unknown = || "N/A".to_owned();
+    Row::new(&KIND)
+        .with("Containers", unknown())
+        .with("CreatedAt", at(line.created))
+        .with("CreatedSince", since(line.created))
+        .with("Digest", or_none(line.digest))
+        .with("ID", id(line.id, no_trunc))
+        .with("Repository", or_none(line.repository))
+        .with("SharedSize", unknown())
+        .with("Size", units::size(line.size, 3))
+        .with("Tag", or_none(line.tag))
+        .with("UniqueSize", unknown())
 }
 
 pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -> Result<()> {
@@ -90,45 +97,19 @@ pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -
         digests: options.digests,
         filters,
     };
-    let lines = list::list(store, &wanted)?;
-    if options.quiet {
-        let mut ids: Vec<String> = lines.iter().map(|l| id(l.id, options.no_trunc)).collect();
+    let mut lines = list::list(store, &wanted)?;
+    if options.quiet && options.format.is_none() {
         // The names of one image are neighbours.
-        ids.dedup();
-        return ids.iter().try_for_each(|id| streams.line(id));
+        lines.dedup_by_key(|line| line.id);
     }
-    let shown = lines
+    let kind = match options.digests {
+        true => WITH_DIGESTS,
+        false => KIND,
+    };
+    let format = Format::choose(&kind, options.format.as_deref(), options.quiet);
+    let rows: Vec<Row> = lines
         .into_iter()
-        .map(|line| Shown::new(line, options.no_trunc));
-    if options.format.is_some() {
-        for line in shown {
-            let text = serde_json::to_string(&line).unwrap_or_default();
-            streams.line(text)?;
-        }
-        return Ok(());
-    }
-    let mut rows = vec![columns(
-        options.digests,
-        ["REPOSITORY", "TAG", "DIGEST", "IMAGE ID", "CREATED", "SIZE"],
-    )];
-    rows.extend(shown.map(|s| {
-        let cells = [
-            &s.repository,
-            &s.tag,
-            &s.digest,
-            &s.id,
-            &s.created_since,
-            &s.size,
-        ];
-        columns(options.digests, cells.map(String::as_str))
-    }));
-    streams.text(&table(&rows))
-}
-
-fn columns(digests: bool, cells: [&str; 6]) -> Vec<String> {
-    let mut row = row(cells);
-    if !digests {
-        row.remove(2);
-    }
-    row
+        .map(|line| row(line, options.no_trunc))
+        .collect();
+    streams.list(&format, &kind, &rows)
 }

@@ -8,7 +8,10 @@ mod inspect;
 mod load;
 mod ls;
 mod output;
+mod progress;
 mod prune;
+mod pull;
+mod push;
 mod rm;
 mod save;
 mod tag;
@@ -17,6 +20,7 @@ use std::io::Write;
 
 use clap::Subcommand;
 use kit::{Error, Result, error};
+use template::list::{Format, Kind, Row};
 
 use crate::store::{Store, User};
 
@@ -45,14 +49,18 @@ pub enum Action {
     Import(import::Options),
     /// Show what images take on disk
     Df(df::Options),
+    /// Download an image from a registry
+    Pull(pull::Options),
+    /// Upload an image to a registry
+    Push(push::Options),
 }
 
 /// Where a command writes to.
 pub struct Streams<'a> {
     /// Data.
-    pub out: &'a mut dyn Write,
+    pub out: &'a mut (dyn Write + Send),
     /// The rest.
-    pub err: &'a mut dyn Write,
+    pub err: &'a mut (dyn Write + Send),
     /// Whether `out` is a terminal.
     pub is_terminal: bool,
 }
@@ -66,6 +74,12 @@ impl std::fmt::Debug for Streams<'_> {
 }
 
 impl Streams<'_> {
+    fn list(&mut self, format: &Format, kind: &Kind, rows: &[Row]) -> Result<()> {
+        let mut bytes = Vec::new();
+        format.write(kind, rows, &mut bytes)?;
+        output::written(self.out.write_all(&bytes))
+    }
+
     fn line(&mut self, text: impl std::fmt::Display) -> Result<()> {
         self.text(&format!("{text}\n"))
     }
@@ -101,6 +115,8 @@ pub fn run(
         Action::Load(options) => load::run(options, store, streams),
         Action::Import(options) => import::run(options, store, streams),
         Action::Df(options) => df::run(options, store, users, streams),
+        Action::Pull(options) => pull::run(options, store, streams),
+        Action::Push(options) => push::run(options, store, streams),
     };
     result
         .and_then(|()| output::written(streams.out.flush()))

@@ -53,7 +53,14 @@ impl<'a> Fetch<'a> {
         let length = buffer.len().min(left);
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
-            None => self.open(have)?,
+            // One that does not open would not open the next time either: who opens has tried what can be tried.
+            None => match self.open(have) {
+                Ok(stream) => stream,
+                Err(error) => {
+                    self.failures = ATTEMPTS - 1;
+                    return Err(error);
+                }
+            },
         };
         let got = match stream.reader.read(&mut buffer[..length]) {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => 0,

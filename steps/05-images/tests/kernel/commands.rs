@@ -71,6 +71,11 @@ fn an_image_lives_and_dies() {
         (&"app".into(), &"2".into(), &short.into())
     );
 
+    let lines = done(&["ls", "--format", "{{.ID}}: {{.Repository}}", "app:2"]).out();
+    assert_eq!(lines, format!("{short}: app\n"));
+    let table = done(&["ls", "--format", "table {{.ID}}\\t{{.Tag}}", "app:2"]).out();
+    assert_eq!(table, format!("IMAGE ID       TAG\n{short}   2\n"));
+
     refused(&["rm", short], "must be forced");
     assert_eq!(done(&["rm", "app:2"]).out(), "Untagged: app:2\n");
     let gone = done(&["rm", "app:1", "host.io:5000/user/app:latest"]).out();
@@ -126,6 +131,9 @@ fn inspect_is_dockers_document() {
         std::fs::read_to_string(format!("{upper}/etc/link")).unwrap(),
         "one"
     );
+    let template = "{{.Os}} {{index .RepoTags 0}} {{json .Config.Cmd}} {{.Config.Entrypoint}}";
+    let line = done(&["inspect", "-f", template, "app"]).out();
+    assert_eq!(line, "linux app:latest [\"sh\"] []\n");
     let missing = images(&["inspect", "none"]).output().assert_code(1);
     assert_eq!(missing.out(), "[]\n");
     assert!(
@@ -180,13 +188,16 @@ fn bad_words_are_refused() {
     refused(&["history", "none"], "No such image");
     refused(&["save", "none"], "No such image");
     refused(&["rm", "App"], "must be lowercase");
+    refused(&["ls", "--format", "{{.ID}"], "template parsing error");
+    refused(&["inspect", "-f", "{{", "app"], "template parsing error");
     refused(&["load", "-i", "/nonexistent"], "No such file");
     refused(&["import", "/nonexistent"], "No such file");
     refused(&["save", "-o", "/nonexistent/x", "app"], "No such file");
     for (arguments, words) in [
         (&["tag", "app", "A"][..], "must be lowercase"),
         (&["ls", "--filter", "x=y"], "invalid filter"),
-        (&["ls", "--format", "{{.ID}"], "format"),
+        (&["run"], "no image given"),
+        (&["run", "none"], "No such image: none:latest"),
         (
             &["import", "-c", "RUN x", "-"],
             "not a valid change command",

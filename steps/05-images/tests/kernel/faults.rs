@@ -17,14 +17,12 @@ pub(crate) fn tests() -> Vec<Test> {
 
 /// Kills the run before every `step`th call of its thread of that role, and looks at what is left each time.
 fn kill_each(role: Role, step: usize, arguments: &[&str], prepare: impl Fn(), check: impl Fn()) {
-    let mut kills = 0;
-    for at in (1..5000).step_by(step) {
+    for (kills, at) in (1..5000).step_by(step).enumerate() {
         prepare();
         if kill_at(&images(arguments), role, at).is_none() {
             assert!(kills > 5, "{kills} kills");
             return;
         }
-        kills += 1;
         check();
     }
     panic!("it never ends");

@@ -6,6 +6,7 @@ mod commands;
 mod faults;
 mod made;
 mod many;
+mod run;
 
 use std::process::ExitCode;
 
@@ -15,6 +16,7 @@ fn main() -> ExitCode {
         archives::tests(),
         faults::tests(),
         many::tests(),
+        run::tests(),
     ];
     harness::run("images", tests.into_iter().flatten().collect())
 }
