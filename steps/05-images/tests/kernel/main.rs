@@ -6,6 +6,7 @@ mod commands;
 mod faults;
 mod made;
 mod many;
+mod registry;
 mod run;
 
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
         archives::tests(),
         faults::tests(),
         many::tests(),
+        registry::tests(),
         run::tests(),
     ];
     harness::run("images", tests.into_iter().flatten().collect())
