@@ -4,6 +4,19 @@
 //! two stand a reference ([`reference`](mod@reference)), a manifest and a configuration ([`manifest`], [`config`]), a
 //! store that keeps every blob under its digest and every layer under its chain ID ([`store`]), and one way in for all
 //! that comes from elsewhere ([`install`](mod@install)), be it an archive ([`archive`]) or a registry ([`registry`]).
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `reference/`, `find.rs` | what people call an image, and which one they mean |
+//! | `manifest.rs`, `config.rs`, `platform.rs` | what an image is made of, how it is run, for which machine |
+//! | `store/` | blobs, layers, the catalog; leases, and the collection of what nobody needs |
+//! | `install/`, `source.rs`, `compression.rs` | the one way in: fetch, verify and unpack in one pass |
+//! | `pull.rs`, `push.rs`, `registry/` | from and to a registry |
+//! | `archive/`, `import.rs`, `change.rs` | from and to an archive |
+//! | `list.rs`, `filter.rs`, `glob.rs`, `inspect.rs`, `history.rs`, `usage.rs`, `image.rs` | looking at images |
+//! | `tag.rs`, `remove.rs`, `prune.rs` | changing what there is |
+//! | `run.rs` | a container on an image |
+//! | `cli/`, `units.rs` | the command line, in Docker's words |
 
 pub mod archive;
 pub mod change;

@@ -15,7 +15,7 @@ use super::{DOCKER_MANIFEST, DockerImage, INDEX, LIMITS};
 use crate::compression::{decompress, media_type, recognise};
 use crate::id::ImageId;
 use crate::install::{Installed, install, publish};
-use crate::manifest::{Blob, Document, Index, Manifest, media};
+use crate::manifest::{Blob, Choice, Document, Index, Manifest, media};
 use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::source::{Nowhere, Observer};
@@ -282,7 +282,16 @@ fn from_index(members: &Members<'_>, text: &[u8], platform: &Platform) -> Result
         return Err(Error::new("index.json of the archive is not an index"));
     };
     let mut found = Vec::new();
-    for choice in &index.manifests {
+    // One image for several platforms, and what is no image at all, such as a signature: for a platform that is not
+    // asked for.
+    let suits = |choice: &&Choice| {
+        let made_for = choice.platform.as_ref();
+        made_for.is_none_or(|made_for| platform.accepts(made_for).is_some())
+    };
+    if !index.manifests.is_empty() && !index.manifests.iter().any(|choice| suits(&choice)) {
+        index.choose(platform)?;
+    }
+    for choice in index.manifests.iter().filter(suits) {
         // A name in full. OCI's may be a tag alone, which without a repository names nothing.
         let full = choice.names.iter().find(|name| name.contains(['/', ':']));
         let names = full.map(|name| tag(name)).transpose()?;

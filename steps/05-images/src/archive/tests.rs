@@ -275,6 +275,30 @@ fn an_archive_is_loaded_whole_or_not_at_all() {
     assert_eq!(to.catalog().unwrap(), Default::default());
 }
 
+/// Such as a signature, which BuildKit puts beside an image.
+#[test]
+fn what_is_for_another_platform_is_passed_over() {
+    let ((_one, from), (_two, to)) = (store(), store());
+    let installed = simple(&from, "app", "x", "");
+    let mut files = files(&saved(&from, &["app"]));
+    files.remove(DOCKER_MANIFEST);
+    let mut index: serde_json::Value = serde_json::from_slice(&files[INDEX]).unwrap();
+    let mut other = index["manifests"][0].clone();
+    other["digest"] = json!(Digest::of("not there").to_string());
+    other["platform"] = json!({"os": "unknown", "architecture": "unknown"});
+    index["manifests"].as_array_mut().unwrap().push(other);
+    files.insert(INDEX.to_owned(), index.to_string().into_bytes());
+    let loaded = read(&to, &pack(&files)).unwrap();
+    assert_eq!(
+        loaded.iter().map(|l| l.id).collect::<Vec<_>>(),
+        [installed.id]
+    );
+    index["manifests"].as_array_mut().unwrap().remove(0);
+    files.insert(INDEX.to_owned(), index.to_string().into_bytes());
+    let error = read(&to, &pack(&files)).unwrap_err().to_string();
+    assert!(error.contains("no matching manifest"), "{error}");
+}
+
 #[test]
 fn of_an_index_in_the_index_the_platform_is_chosen() {
     let ((_one, from), (_two, to)) = (store(), store());

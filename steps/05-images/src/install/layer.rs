@@ -51,7 +51,7 @@ pub(super) fn install_layer(context: &Context<'_>, job: &Job<'_>) -> Result<()> 
             let is_resumed = partial.length() > 0;
             let mut fetch = Fetch::new(partial, job.blob, context.source, observer, context.stop);
             let mut staged = unpack(store, &mut fetch, job);
-            if staged.is_err() && fetch.error.is_none() && is_resumed {
+            if is_resumed && matches!(staged, Err(Failed::WrongBytes(_))) {
                 // What an earlier attempt has left may be at fault: once more, from the beginning.
                 fetch.partial.clear()?;
                 staged = unpack(store, &mut fetch, job);
@@ -59,13 +59,12 @@ pub(super) fn install_layer(context: &Context<'_>, job: &Job<'_>) -> Result<()> 
             let staged = match (staged, fetch.error) {
                 (Ok(staged), _) => staged,
                 (Err(_), Some(error)) => return Err(error),
-                (Err(error), None) => {
-                    // Bytes that are known to be wrong are no beginning for the next attempt.
-                    if fetch.partial.length() >= job.blob.size {
-                        fetch.partial.clear()?;
-                    }
+                (Err(Failed::WrongBytes(error)), None) => {
+                    // They are no beginning for the next attempt.
+                    fetch.partial.clear()?;
                     return Err(error);
                 }
+                (Err(Failed::Otherwise(error)), None) => return Err(error),
             };
             fetch.partial.keep()?;
             keep(store, job, staged)?;
@@ -73,6 +72,28 @@ pub(super) fn install_layer(context: &Context<'_>, job: &Job<'_>) -> Result<()> 
     }
     observer.layer(job.blob, Event::Complete);
     Ok(())
+}
+
+/// Why a layer could not be unpacked.
+enum Failed {
+    /// All bytes of the blob came, and they are not those that were promised.
+    WrongBytes(Error),
+    /// Anything else.
+    Otherwise(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Otherwise(error)
+    }
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::WrongBytes(error) | Failed::Otherwise(error) => error,
+        }
+    }
 }
 
 /// Shows the layer, with its size.
@@ -86,7 +107,7 @@ fn keep(store: &Store, job: &Job<'_>, staged: Staged) -> Result<()> {
 // ANCHOR: unpack
 /// Unpacks the blob that `input` delivers, where nobody sees it, and verifies both digests on the way: that of the
 /// blob, which the manifest promises, and that of the archive in it, which the configuration promises.
-fn unpack(store: &Store, input: impl Read, job: &Job<'_>) -> Result<Staged> {
+fn unpack(store: &Store, input: impl Read, job: &Job<'_>) -> Result<Staged, Failed> {
     let mut blob = Digesting::new(input);
     let unpacked = decompress(&mut blob).and_then(|archive| {
         let mut archive = Digesting::new(archive);
@@ -97,19 +118,21 @@ fn unpack(store: &Store, input: impl Read, job: &Job<'_>) -> Result<Staged> {
     let rest = io::copy(&mut blob, &mut io::sink());
     let (digest, length) = blob.finish();
     if rest.is_ok() && length >= job.blob.size && digest != job.blob.digest {
-        return Err(mismatch("a layer", job.blob.digest, digest));
+        let error = mismatch("a layer", job.blob.digest, digest);
+        return Err(Failed::WrongBytes(error));
     }
     let (staged, diff_id) =
         unpacked.map_err(|error| error.within(format!("layer {}", job.blob.digest)))?;
     rest.map_err(|e| Error::io("read the layer", job.blob.digest.to_string(), &e))?;
     if length != job.blob.size {
-        return Err(Error::new(format!(
+        let error = Error::new(format!(
             "layer {} has {length} bytes, and the manifest says {}",
             job.blob.digest, job.blob.size
-        )));
+        ));
+        return Err(error.into());
     }
     if diff_id != job.diff_id {
-        return Err(mismatch("the archive in a layer", job.diff_id, diff_id));
+        return Err(mismatch("the archive in a layer", job.diff_id, diff_id).into());
     }
     Ok(staged)
 }

@@ -125,6 +125,13 @@ fn an_image_in_use_stays() {
         assert!(error.contains("container c1"), "{error}");
     }
     assert_eq!(remove_all(&store, &[one.id], &[]).unwrap().0, []);
+    // By force it loses its name, and nothing else.
+    let forced = Options {
+        force: true,
+        ..Options::default()
+    };
+    let removed = remove(&store, "app", forced, &[]).unwrap();
+    assert_eq!(lines(&removed), ["Untagged: app:latest"]);
     drop(lease);
     assert_eq!(remove_all(&store, &[one.id], &[]).unwrap().1, 3);
 }
