@@ -160,7 +160,9 @@ impl Exchange {
         let mut last = None;
         for scheme in schemes {
             match self.authorized(&host.url(scheme, path), ask) {
-                Err(failure @ Failure::Broken { .. }) if self.settled(host).is_none() => {
+                // Not if it was spoken to in this way, be it a moment ago and by another thread: what then breaks is
+                // another thing than the way.
+                Err(failure @ Failure::Broken { .. }) if self.settled(host) != Some(scheme) => {
                     last = Some(failure);
                 }
                 done => return done,

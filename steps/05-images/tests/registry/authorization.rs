@@ -273,24 +273,26 @@ fn a_redirect_is_told_nothing() {
     assert_eq!(secrets_of(&cdn), [None]);
 }
 
+/// Neither after the registry knows us nor before: then the challenge would be the first that we see.
 fn a_redirect_cannot_ask() {
-    let network = Network::new();
-    let _registry = network.host("reg.test", redirecting("https://evil.test/blob"));
-    let auth = network.host("auth.test", |_| token("t1"));
-    let evil = network.host("evil.test", |_| challenge("https://evil.test/token"));
-    let client = Client::new(with_user(network.configuration(), "reg.test"));
-    let error = client
-        .blob(&app("reg.test"), &layers::digest::Digest::of(BLOB), 43, 0)
-        .unwrap_err();
-    assert!(
-        error
-            .hint_text()
-            .is_some_and(|h| h.contains("not shown to another")),
-        "{error}"
-    );
-    assert_eq!(evil.lines(), ["GET /blob"]);
-    assert_eq!(secrets_of(&evil), [None]);
-    assert_eq!(auth.log().len(), 1);
+    for tokens in [1, 0] {
+        let network = Network::new();
+        let known = redirecting("https://evil.test/blob");
+        let _registry = network.host("reg.test", move |request| match tokens {
+            0 => Reply::new(307).header("Location", "https://evil.test/blob"),
+            _ => known(request),
+        });
+        let auth = network.host("auth.test", |_| token("t1"));
+        let evil = network.host("evil.test", |_| challenge("https://evil.test/token"));
+        let client = Client::new(with_user(network.configuration(), "reg.test"));
+        let digest = layers::digest::Digest::of(BLOB);
+        let error = client.blob(&app("reg.test"), &digest, 43, 0).unwrap_err();
+        let hint = error.hint_text().unwrap_or_default();
+        assert!(hint.contains("not shown to another"), "{error}");
+        assert_eq!(evil.lines(), ["GET /blob"]);
+        assert_eq!(secrets_of(&evil), [None]);
+        assert_eq!(auth.log().len(), tokens);
+    }
 }
 
 fn a_redirect_back_is_told_nothing() {

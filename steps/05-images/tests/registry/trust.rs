@@ -140,6 +140,20 @@ fn no_way_back() {
     let plain = network.plain("reg.test", image);
     assert!(manifest(&client, "reg.test").is_err());
     assert!(plain.log().is_empty());
+
+    // The same within one request: it answers, and where it sends us for a token nobody is.
+    let plain = network.plain("both.test", image);
+    let _registry = network.host("both.test", |_| {
+        let realm = "Bearer realm=\"https://gone.test/token\"";
+        Reply::new(401).header("WWW-Authenticate", realm)
+    });
+    let mut configuration = network.configuration();
+    configuration.insecure = Insecure::new(["both.test"]).unwrap();
+    assert_error(
+        manifest(&Client::new(configuration), "both.test"),
+        "gone.test",
+    );
+    assert!(plain.log().is_empty());
 }
 
 fn a_proxy_is_asked() {
