@@ -17,6 +17,11 @@ const USER: &str = "Basic dXNlcjp3b3Jk";
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
+        test(
+            "a_token_is_for_what_the_registry_wants",
+            &[],
+            a_token_is_for_what_the_registry_wants,
+        ),
         test("a_token_is_fetched_once", &[], a_token_is_fetched_once),
         test(
             "a_token_that_ran_out_is_renewed",
@@ -135,6 +140,23 @@ fn a_token_is_fetched_once() {
     let other = Repository::new("reg.test", "other").unwrap();
     client.manifest(&other, &latest(), &[IMAGE]).unwrap();
     assert_eq!(auth.log().len(), 2);
+}
+
+fn a_token_is_for_what_the_registry_wants() {
+    let network = Network::new();
+    let _registry = network.host("reg.test", |request| {
+        match request.header("authorization") {
+            Some(_) => Reply::ok(MANIFEST).header("Content-Type", IMAGE),
+            None => Reply::new(401).header(
+                "WWW-Authenticate",
+                "Bearer realm=\"https://auth.test/t\",scope=\"a:b:c repository:app:pull\"",
+            ),
+        }
+    });
+    let auth = network.host("auth.test", |_| token("t1"));
+    manifest(&Client::new(network.configuration()), "reg.test").unwrap();
+    let asked = "GET /t?scope=repository%3Aapp%3Apull&scope=a%3Ab%3Ac";
+    assert_eq!(auth.lines(), [asked]);
 }
 
 fn a_token_that_ran_out_is_renewed() {

@@ -215,13 +215,13 @@ fn one_client_serves_all() {
     let registry = Server::new(|_| Reply::ok(BLOB));
     let (client, authority) = (client(), registry.authority());
     std::thread::scope(|scope| {
-        for _ in 0..4 {
+        for _ in 0..16 {
             scope.spawn(|| {
                 assert_eq!(blob(&client, &authority, 0).unwrap(), BLOB.as_bytes());
             });
         }
     });
-    assert_eq!(registry.log().len(), 4);
+    assert_eq!(registry.log().len(), 16);
 }
 
 fn a_blob_from_an_offset() {

@@ -55,6 +55,11 @@ pub(crate) fn tests() -> Vec<Test> {
             &[],
             an_upload_in_the_clear,
         ),
+        test(
+            "what_is_sent_follows_no_redirect",
+            &[],
+            what_is_sent_follows_no_redirect,
+        ),
         test("a_manifest_is_put_whole", &[], a_manifest_is_put_whole),
     ]
 }
@@ -341,6 +346,18 @@ fn an_upload_in_the_clear() {
             .is_some_and(|hint| hint.contains("X-Forwarded-Proto"))
     );
     assert!(!network.asked().contains(&"reg.test:80".to_owned()));
+}
+
+/// Nor does it become a GET, as web browsers have it.
+fn what_is_sent_follows_no_redirect() {
+    for status in [301, 302, 303, 307, 308] {
+        let registry = Registry::new(move |request, _| {
+            let redirect = || Reply::new(status).header("Location", "/elsewhere");
+            (request.method == "POST").then(redirect)
+        });
+        assert_error(registry.push(BLOB.as_bytes()), "redirects what we send");
+        assert_eq!(methods(&registry.server), ["HEAD", "POST"]);
+    }
 }
 
 fn a_manifest_is_put_whole() {

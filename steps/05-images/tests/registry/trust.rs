@@ -55,6 +55,10 @@ fn the_machine_itself() {
     let port = registry.address.port();
     manifest(&client(), &format!("localhost:{port}")).unwrap();
     assert_eq!(registry.lines(), ["GET /v2/app/manifests/latest"; 2]);
+    assert_eq!(
+        registry.log()[0].header("accept-encoding"),
+        Some("identity")
+    );
     let user_agent = registry.log()[0].header("user-agent").map(str::to_owned);
     assert!(user_agent.is_some_and(|agent| agent.starts_with("drydock/")));
 }
