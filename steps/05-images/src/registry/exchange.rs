@@ -193,6 +193,7 @@ impl Exchange {
         self.settle(url);
         let answer = if first.status == StatusCode::UNAUTHORIZED && first.url.same_origin(url) {
             let header = answer_challenge(self, url, &first, ask.scopes)?;
+            first.discard();
             self.follow(url, ask, Some(&header))?
         } else {
             first
@@ -232,6 +233,7 @@ impl Exchange {
             if !next.same_origin(&url) {
                 authorization = None;
             }
+            answer.discard();
             url = next;
         }
         Err(Failure::Wrong(Error::new(format!(
