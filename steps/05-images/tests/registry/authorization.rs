@@ -153,7 +153,9 @@ fn a_token_is_for_what_the_registry_wants() {
             ),
         }
     });
-    let auth = network.host("auth.test", |_| token("t1"));
+    // For longer than any clock goes.
+    let for_ever = format!(r#"{{"token": "t1", "expires_in": {}}}"#, u64::MAX);
+    let auth = network.host("auth.test", move |_| Reply::ok(for_ever.as_str()));
     manifest(&Client::new(network.configuration()), "reg.test").unwrap();
     let asked = "GET /t?scope=repository%3Aapp%3Apull&scope=a%3Ab%3Ac";
     assert_eq!(auth.lines(), [asked]);
