@@ -82,12 +82,19 @@ install_missing() {
     wanted=${wanted% }
     [ -n "$wanted" ] || return 0
     printf 'provision: installing from Debian: %s\n' "$wanted"
+    case $wanted in *docker-registry*) keep_registry_quiet ;; esac
     # The lock is waited for: on a fresh machine unattended-upgrades often holds it for the first minutes.
     as_root apt-get --quiet=2 -o DPkg::Lock::Timeout=300 update
     # Without recommends: QEMU's and Vagrant's are desktops and hypervisors. $wanted is split into words on purpose.
     # shellcheck disable=SC2086
     as_root env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
         install --yes --no-install-recommends $wanted >/dev/null
+}
+
+# Debian starts what it installs: a registry for whoever reaches this machine's port 5000. The tests start their own.
+keep_registry_quiet() {
+    command -v systemctl >/dev/null || return 0
+    as_root systemctl --quiet mask docker-registry.service
 }
 
 # Debian 12's rustc is older than what the workspace asks for, so this one thing does not come from Debian.

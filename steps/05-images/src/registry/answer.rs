@@ -5,7 +5,7 @@ use std::io::Read;
 use kit::Error;
 use ureq::Body;
 use ureq::http::header::AsHeaderName;
-use ureq::http::{HeaderMap, StatusCode};
+use ureq::http::{HeaderMap, StatusCode, header};
 
 use super::failure::{Failure, Refusal, broken};
 use super::url::Url;
@@ -24,6 +24,16 @@ impl Answer {
     /// A header's text.
     pub(crate) fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Reads what nobody wants to know, if it is short: a connection can be used again when its answer was heard out.
+    pub(crate) fn discard(self) {
+        let length = self.header(header::CONTENT_LENGTH);
+        let length: Option<u64> = length.and_then(|length| length.parse().ok());
+        if length.is_some_and(|length| length <= MOST_WORDS) {
+            // One that breaks here is not used again, and that is all.
+            let _broken = std::io::copy(&mut self.body.into_reader(), &mut std::io::sink());
+        }
     }
 
     /// The answer as a refusal, without its words.

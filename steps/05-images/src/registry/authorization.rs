@@ -319,3 +319,29 @@ fn secret(text: &str) -> Result<HeaderValue> {
     value.set_sensitive(true);
     Ok(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_known_for_its_scope_and_its_time() {
+        let registry = Url::parse("https://reg/v2/x").unwrap();
+        let (pull, push) = (["pull".to_owned()], ["push".to_owned()]);
+        let known = Known::default();
+        let token = |until| Token {
+            header: secret("Bearer t").unwrap(),
+            refresh: None,
+            until,
+        };
+        let now = Instant::now();
+        known.remember_token(&registry, &pull, token(now + Duration::from_secs(60)));
+        known.remember_token(&registry, &push, token(now));
+        assert!(known.header(&registry, &pull).is_some());
+        assert!(known.header(&registry, &push).is_none());
+        for other in ["https://other/", "http://reg/", "https://reg:444/"] {
+            let other = Url::parse(other).unwrap();
+            assert!(known.header(&other, &pull).is_none(), "{other}");
+        }
+    }
+}

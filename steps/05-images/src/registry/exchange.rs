@@ -160,7 +160,9 @@ impl Exchange {
         let mut last = None;
         for scheme in schemes {
             match self.authorized(&host.url(scheme, path), ask) {
-                Err(failure @ Failure::Broken { .. }) if self.settled(host).is_none() => {
+                // Not if it was spoken to in this way, be it a moment ago and by another thread: what then breaks is
+                // another thing than the way.
+                Err(failure @ Failure::Broken { .. }) if self.settled(host) != Some(scheme) => {
                     last = Some(failure);
                 }
                 done => return done,
@@ -191,6 +193,7 @@ impl Exchange {
         self.settle(url);
         let answer = if first.status == StatusCode::UNAUTHORIZED && first.url.same_origin(url) {
             let header = answer_challenge(self, url, &first, ask.scopes)?;
+            first.discard();
             self.follow(url, ask, Some(&header))?
         } else {
             first
@@ -230,6 +233,7 @@ impl Exchange {
             if !next.same_origin(&url) {
                 authorization = None;
             }
+            answer.discard();
             url = next;
         }
         Err(Failure::Wrong(Error::new(format!(

@@ -4,7 +4,7 @@ use kit::{Error, Result};
 use ureq::http::StatusCode;
 
 use super::answer::Answer;
-use super::authorization::{Wanted, basic_header, challenges_of, fetch_token, may_carry_secrets};
+use super::authorization::{Wanted, basic_header, challenges_of, fetch_token};
 use super::challenge::Challenge;
 use super::client::Client;
 use super::config_file::{ConfigFile, Kept, host_of_key};
@@ -70,12 +70,6 @@ impl Client {
         if answer.status != StatusCode::UNAUTHORIZED {
             return Err(Failure::Refused(answer.into_refusal().into()));
         }
-        if !may_carry_secrets(&self.exchange.configuration, &url) {
-            return Err(Failure::Wrong(Error::new(format!(
-                "{} is spoken to over plain HTTP, so no password is sent",
-                url.shown()
-            ))));
-        }
         let challenges = challenges_of(&answer);
         let bearer = challenges
             .iter()
@@ -109,7 +103,7 @@ impl Client {
         }
     }
 
-    /// Asks for nothing but an answer.
+    /// Asks for nothing but an answer. In the clear only an insecure registry is asked, so that the password may follow.
     fn ping(&self, server: &Server) -> Result<(Url, Answer), Failure> {
         let host = Host::origin(&server.domain, &self.exchange.configuration);
         let mut last = None;

@@ -50,7 +50,7 @@ mod search;
 mod tls;
 mod url;
 
-pub use blob::{Blob, Kept as KeptPart, Verified};
+pub use blob::{Beginning, Blob, Verified};
 pub use client::{Client, Described};
 pub use config_file::{ConfigFile, Kept};
 pub use configuration::{Configuration, Mirrors, Patience};

@@ -74,11 +74,20 @@ impl Proxies {
         if is_loopback(host) || self.without.iter().any(|e| e.covers(host, port)) {
             return Ok(None);
         }
-        ureq::Proxy::new(proxy).map(Some).map_err(|error| {
+        usable(proxy).map(Some).map_err(|why| {
             // The value may hold a password, so it is not shown.
-            Error::new(format!("the proxy for {} cannot be used: {error}", url.shown()))
+            Error::new(format!("the proxy for {} cannot be used: {why}", url.shown()))
                 .hint("correct HTTP_PROXY and HTTPS_PROXY: http://HOST:PORT, with USER:PASSWORD@ before the host if it asks for them")
         })
+    }
+}
+
+fn usable(proxy: &str) -> std::result::Result<ureq::Proxy, String> {
+    let proxy = ureq::Proxy::new(proxy).map_err(|error| error.to_string())?;
+    match proxy.protocol() {
+        ureq::ProxyProtocol::Http | ureq::ProxyProtocol::Https => Ok(proxy),
+        // ureq would know it and go past it.
+        other => Err(format!("{other} is not spoken")),
     }
 }
 
@@ -216,12 +225,22 @@ mod tests {
 
     #[test]
     fn a_bad_proxy_is_an_error_that_keeps_its_password() {
-        let proxies = Proxies::from_environment(|name| {
-            (name == "HTTPS_PROXY").then(|| "gopher://user:secret@host".into())
-        });
-        let error = proxies
-            .proxy_for(&Url::parse("https://a/").unwrap())
-            .unwrap_err();
-        assert!(!error.to_string().contains("secret"), "{error}");
+        for proxy in [
+            "gopher://user:secret@host",
+            "socks5://user:secret@host",
+            "http://user:secret@",
+        ] {
+            let proxies =
+                Proxies::from_environment(|name| (name == "HTTPS_PROXY").then(|| proxy.to_owned()));
+            let error = proxies
+                .proxy_for(&Url::parse("https://a/").unwrap())
+                .unwrap_err();
+            assert!(!error.to_string().contains("secret"), "{error}");
+            assert!(
+                error
+                    .hint_text()
+                    .is_some_and(|hint| hint.contains("HTTPS_PROXY"))
+            );
+        }
     }
 }

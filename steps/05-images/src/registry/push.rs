@@ -16,7 +16,7 @@ use super::exchange::{Ask, Exchange, Target};
 use super::failure::Failure;
 use super::manifest::Manifest;
 use super::name::{Repository, Version};
-use super::url::Url;
+use super::url::{Url, escape};
 
 /// How a blob came into a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Client {
     /// # Errors
     /// The registry cannot be reached or refuses.
     pub fn has_blob(&self, repository: &Repository, digest: &Digest) -> Result<bool> {
-        self.pushing(repository, None)
+        self.pushing(repository)
             .has(digest)
             .map_err(|failure| push_error(failure, repository))
     }
@@ -59,7 +59,7 @@ impl Client {
     ) -> Result<Pushed> {
         // Another registry's blobs are none of this one's business, not even their names.
         let mount_from = mount_from.filter(|from| from.domain() == repository.domain());
-        self.pushing(repository, mount_from)
+        self.pushing(repository)
             .upload(digest, mount_from, reader)
             .map_err(|failure| {
                 push_error(failure, repository).within(format_args!("blob {digest}"))
@@ -86,7 +86,7 @@ impl Client {
                 manifest.digest
             )));
         }
-        let pushing = self.pushing(repository, None);
+        let pushing = self.pushing(repository);
         let put = || {
             let path = repository.path(format_args!("manifests/{version}"));
             let ask = Ask {
@@ -107,19 +107,13 @@ impl Client {
         }
     }
 
-    fn pushing<'a>(
-        &'a self,
-        repository: &'a Repository,
-        mount_from: Option<&Repository>,
-    ) -> Pushing<'a> {
-        let mut scopes = vec![repository.scope("pull,push")];
-        scopes.extend(mount_from.map(|from| from.scope("pull")));
+    fn pushing<'a>(&'a self, repository: &'a Repository) -> Pushing<'a> {
         Pushing {
             exchange: &self.exchange,
             // A mirror is read, never written.
             host: Host::origin(repository.domain(), &self.exchange.configuration),
             repository,
-            scopes,
+            scopes: [repository.scope("pull,push")],
         }
     }
 }
@@ -129,7 +123,7 @@ struct Pushing<'a> {
     exchange: &'a Exchange,
     host: Host,
     repository: &'a Repository,
-    scopes: Vec<String>,
+    scopes: [String; 1],
 }
 
 impl Pushing<'_> {
@@ -152,20 +146,14 @@ impl Pushing<'_> {
         if self.has(digest)? {
             return Ok(Pushed::Already);
         }
-        let started = match mount_from {
-            Some(from) => self.start(&format!(
-                "?mount={}&from={}",
-                super::url::escape(&digest.to_string()),
-                super::url::escape(from.name())
-            )),
-            None => self.start(""),
-        };
-        let answer = match started {
+        let mounted = mount_from.map(|from| self.mount(digest, from));
+        let answer = match mounted {
+            Some(Ok(answer)) => answer,
             // Who may not read the other repository may still write this one.
-            Err(failure) if mount_from.is_some() && matches!(failure.status(), Some(400..=405)) => {
-                self.without_mount().start("")?
+            Some(Err(failure)) if !matches!(failure.status(), Some(400..=405)) => {
+                return Err(failure);
             }
-            started => started?,
+            _ => self.start("", &self.scopes)?,
         };
         if answer.status == StatusCode::CREATED {
             return Ok(Pushed::Mounted);
@@ -173,22 +161,20 @@ impl Pushing<'_> {
         self.send(digest, reader, &answer).map(Pushed::Sent)
     }
 
-    /// The same with leave for this repository alone.
-    fn without_mount(&self) -> Pushing<'_> {
-        Pushing {
-            exchange: self.exchange,
-            host: self.host.clone(),
-            repository: self.repository,
-            scopes: self.scopes[..1].to_vec(),
-        }
+    /// Asks that `digest` be taken over from the repository `from`. A registry that does not do that begins an upload.
+    fn mount(&self, digest: &Digest, from: &Repository) -> Result<Answer, Failure> {
+        // Leave for the other repository is asked for here alone: who refuses it refuses only this.
+        let scopes = [&self.scopes[..], &[from.scope("pull")]].concat();
+        let (digest, name) = (escape(&digest.to_string()), escape(from.name()));
+        self.start(&format!("?mount={digest}&from={name}"), &scopes)
     }
 
     /// Begins an upload.
-    fn start(&self, query: &str) -> Result<Answer, Failure> {
+    fn start(&self, query: &str, scopes: &[String]) -> Result<Answer, Failure> {
         let path = self.repository.path(format_args!("blobs/uploads/{query}"));
         let ask = Ask {
             body: Some(&[]),
-            ..Ask::get(path, &self.scopes).method(Method::POST)
+            ..Ask::get(path, scopes).method(Method::POST)
         };
         self.exchange.ask(&self.host, &ask)
     }

@@ -17,6 +17,11 @@ const USER: &str = "Basic dXNlcjp3b3Jk";
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
+        test(
+            "a_token_is_for_what_the_registry_wants",
+            &[],
+            a_token_is_for_what_the_registry_wants,
+        ),
         test("a_token_is_fetched_once", &[], a_token_is_fetched_once),
         test(
             "a_token_that_ran_out_is_renewed",
@@ -135,6 +140,25 @@ fn a_token_is_fetched_once() {
     let other = Repository::new("reg.test", "other").unwrap();
     client.manifest(&other, &latest(), &[IMAGE]).unwrap();
     assert_eq!(auth.log().len(), 2);
+}
+
+fn a_token_is_for_what_the_registry_wants() {
+    let network = Network::new();
+    let _registry = network.host("reg.test", |request| {
+        match request.header("authorization") {
+            Some(_) => Reply::ok(MANIFEST).header("Content-Type", IMAGE),
+            None => Reply::new(401).header(
+                "WWW-Authenticate",
+                "Bearer realm=\"https://auth.test/t\",scope=\"a:b:c repository:app:pull\"",
+            ),
+        }
+    });
+    // For longer than any clock goes.
+    let for_ever = format!(r#"{{"token": "t1", "expires_in": {}}}"#, u64::MAX);
+    let auth = network.host("auth.test", move |_| Reply::ok(for_ever.as_str()));
+    manifest(&Client::new(network.configuration()), "reg.test").unwrap();
+    let asked = "GET /t?scope=repository%3Aapp%3Apull&scope=a%3Ab%3Ac";
+    assert_eq!(auth.lines(), [asked]);
 }
 
 fn a_token_that_ran_out_is_renewed() {
@@ -273,24 +297,26 @@ fn a_redirect_is_told_nothing() {
     assert_eq!(secrets_of(&cdn), [None]);
 }
 
+/// Neither after the registry knows us nor before: then the challenge would be the first that we see.
 fn a_redirect_cannot_ask() {
-    let network = Network::new();
-    let _registry = network.host("reg.test", redirecting("https://evil.test/blob"));
-    let auth = network.host("auth.test", |_| token("t1"));
-    let evil = network.host("evil.test", |_| challenge("https://evil.test/token"));
-    let client = Client::new(with_user(network.configuration(), "reg.test"));
-    let error = client
-        .blob(&app("reg.test"), &layers::digest::Digest::of(BLOB), 43, 0)
-        .unwrap_err();
-    assert!(
-        error
-            .hint_text()
-            .is_some_and(|h| h.contains("not shown to another")),
-        "{error}"
-    );
-    assert_eq!(evil.lines(), ["GET /blob"]);
-    assert_eq!(secrets_of(&evil), [None]);
-    assert_eq!(auth.log().len(), 1);
+    for tokens in [1, 0] {
+        let network = Network::new();
+        let known = redirecting("https://evil.test/blob");
+        let _registry = network.host("reg.test", move |request| match tokens {
+            0 => Reply::new(307).header("Location", "https://evil.test/blob"),
+            _ => known(request),
+        });
+        let auth = network.host("auth.test", |_| token("t1"));
+        let evil = network.host("evil.test", |_| challenge("https://evil.test/token"));
+        let client = Client::new(with_user(network.configuration(), "reg.test"));
+        let digest = layers::digest::Digest::of(BLOB);
+        let error = client.blob(&app("reg.test"), &digest, 43, 0).unwrap_err();
+        let hint = error.hint_text().unwrap_or_default();
+        assert!(hint.contains("not shown to another"), "{error}");
+        assert_eq!(evil.lines(), ["GET /blob"]);
+        assert_eq!(secrets_of(&evil), [None]);
+        assert_eq!(auth.log().len(), tokens);
+    }
 }
 
 fn a_redirect_back_is_told_nothing() {

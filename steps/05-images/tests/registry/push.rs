@@ -23,6 +23,11 @@ pub(crate) fn tests() -> Vec<Test> {
             &[],
             what_may_not_be_taken_over,
         ),
+        test(
+            "leave_for_the_other_may_be_refused",
+            &[],
+            leave_for_the_other_may_be_refused,
+        ),
         test("a_small_blob_is_sent_at_once", &[], a_small_blob),
         test("a_large_blob_is_sent_in_pieces", &[], a_large_blob),
         test(
@@ -54,6 +59,11 @@ pub(crate) fn tests() -> Vec<Test> {
             "an_upload_in_the_clear_is_refused",
             &[],
             an_upload_in_the_clear,
+        ),
+        test(
+            "what_is_sent_follows_no_redirect",
+            &[],
+            what_is_sent_follows_no_redirect,
         ),
         test("a_manifest_is_put_whole", &[], a_manifest_is_put_whole),
     ]
@@ -201,6 +211,34 @@ fn what_may_not_be_taken_over() {
     }
 }
 
+/// A token for both repositories may be more than somebody gets.
+fn leave_for_the_other_may_be_refused() {
+    let network = Network::new();
+    let state = Mutex::new(State::default());
+    let registry = network.host("reg.test", move |request| {
+        if request.header("authorization").is_some() {
+            return state.lock().unwrap().answer(request);
+        }
+        let realm = "Bearer realm=\"https://auth.test/token\"";
+        Reply::new(401).header("WWW-Authenticate", realm)
+    });
+    let auth = network.host("auth.test", |request| match request.path.contains("base") {
+        true => Reply::new(403),
+        false => Reply::ok(r#"{"token": "t1"}"#),
+    });
+    let client = images::registry::Client::new(network.configuration());
+    let from = Repository::new("reg.test", "lib/base").unwrap();
+    let pushed = client.upload_blob(
+        &app("reg.test"),
+        &Digest::of(BLOB),
+        Some(&from),
+        &mut BLOB.as_bytes(),
+    );
+    assert_eq!(pushed.unwrap(), Pushed::Sent(BLOB.len() as u64));
+    assert_eq!(registry.log().last().unwrap().method, "PUT");
+    assert_eq!(auth.log().len(), 2);
+}
+
 fn a_small_blob() {
     for blob in [BLOB, ""] {
         let registry = Registry::new(|_, _| None);
@@ -341,6 +379,18 @@ fn an_upload_in_the_clear() {
             .is_some_and(|hint| hint.contains("X-Forwarded-Proto"))
     );
     assert!(!network.asked().contains(&"reg.test:80".to_owned()));
+}
+
+/// Nor does it become a GET, as web browsers have it.
+fn what_is_sent_follows_no_redirect() {
+    for status in [301, 302, 303, 307, 308] {
+        let registry = Registry::new(move |request, _| {
+            let redirect = || Reply::new(status).header("Location", "/elsewhere");
+            (request.method == "POST").then(redirect)
+        });
+        assert_error(registry.push(BLOB.as_bytes()), "redirects what we send");
+        assert_eq!(methods(&registry.server), ["HEAD", "POST"]);
+    }
 }
 
 fn a_manifest_is_put_whole() {

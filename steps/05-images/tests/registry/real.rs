@@ -352,7 +352,10 @@ fn a_password_is_asked_for() {
     let right = Credential::password("user", "pass:word");
     client.login(&server, &right, &file).unwrap();
     image.push(&client, &repository).unwrap();
-    image.assert_is_at(&client, &repository);
+    // All of it goes over one connection, also the challenge that is the first answer.
+    let connections = network.asked().len();
+    image.assert_is_at(&with(network.configuration()), &repository);
+    assert_eq!(network.asked().len(), connections + 1);
 
     // By its address it is on the machine itself, where TLS is spoken and not held against anything.
     let here = app(&registry.domain());

@@ -55,6 +55,10 @@ fn the_machine_itself() {
     let port = registry.address.port();
     manifest(&client(), &format!("localhost:{port}")).unwrap();
     assert_eq!(registry.lines(), ["GET /v2/app/manifests/latest"; 2]);
+    assert_eq!(
+        registry.log()[0].header("accept-encoding"),
+        Some("identity")
+    );
     let user_agent = registry.log()[0].header("user-agent").map(str::to_owned);
     assert!(user_agent.is_some_and(|agent| agent.starts_with("drydock/")));
 }
@@ -139,6 +143,20 @@ fn no_way_back() {
     drop(registry);
     let plain = network.plain("reg.test", image);
     assert!(manifest(&client, "reg.test").is_err());
+    assert!(plain.log().is_empty());
+
+    // The same within one request: it answers, and where it sends us for a token nobody is.
+    let plain = network.plain("both.test", image);
+    let _registry = network.host("both.test", |_| {
+        let realm = "Bearer realm=\"https://gone.test/token\"";
+        Reply::new(401).header("WWW-Authenticate", realm)
+    });
+    let mut configuration = network.configuration();
+    configuration.insecure = Insecure::new(["both.test"]).unwrap();
+    assert_error(
+        manifest(&Client::new(configuration), "both.test"),
+        "gone.test",
+    );
     assert!(plain.log().is_empty());
 }
 
