@@ -73,6 +73,7 @@ impl Overlay {
         Ok(self)
     }
 
+    // ANCHOR: options
     /// The mount's options, in the order in which they are set.
     ///
     /// * `index=off`: an index would bind an upper directory to the very file handles of its lower ones, and a layer that
@@ -97,6 +98,7 @@ impl Overlay {
             ],
         }
     }
+    // ANCHOR_END: options
 
     pub(crate) fn lower(&self) -> &[CString] {
         &self.lower
@@ -108,6 +110,7 @@ impl Overlay {
             .map(|writable| (&writable.upper, &writable.work))
     }
 
+    // ANCHOR: mount
     /// Mounts it, detached. For the child: system calls only, but for the fallback.
     pub fn mount(&self) -> Result<OwnedFd, Failure<'_>> {
         let top = self.lower[0].to_bytes();
@@ -139,6 +142,7 @@ impl Overlay {
         }
         overlay.mount(0).map_err(fails)
     }
+    // ANCHOR_END: mount
 
     /// The same as kernels before 6.5 need it: see `fallback.rs`. [`mount`](Self::mount) comes to it by itself.
     pub fn mount_by_string(&self) -> Result<OwnedFd, Failure<'_>> {
