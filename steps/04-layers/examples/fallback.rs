@@ -1,4 +1,4 @@
-//! `fallback LAYER…` lists what the layers show together, mounted as it was done before Linux 6.5: the tests run it on
+//! `fallback LAYER…` lists what the layers show together, mounted as it was done before Linux 6.8: the tests run it on
 //! newer kernels, which still take that way.
 
 use std::os::fd::AsRawFd;

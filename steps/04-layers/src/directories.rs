@@ -259,6 +259,17 @@ mod tests {
     }
 
     #[test]
+    fn a_store_is_for_its_owner_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("data/layers");
+        store(&root);
+        for path in [&root, &dir.path().join("data")] {
+            let mode = std::fs::metadata(path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{}", path.display());
+        }
+    }
+
+    #[test]
     fn what_fails_or_is_not_wanted_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let store = store(dir.path());

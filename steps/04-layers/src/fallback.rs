@@ -1,4 +1,4 @@
-//! Overlayfs before Linux 6.5: all lower layers in one string of mount(2), which has room for a page.
+//! Overlayfs before Linux 6.8: all lower layers in one string of mount(2), which has room for a page.
 //!
 //! A hundred absolute paths do not fit. So each layer is opened, and is called by its number: with `/proc/self/fd` as the
 //! working directory, `7:8:9` are three layers. 500 of them need less than 2,500 bytes.

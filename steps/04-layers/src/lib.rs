@@ -6,7 +6,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `layers.rs` | the mechanism: [`Layers`] |
-//! | `overlay.rs`, `fallback.rs` | the mount of many layers, and the same before Linux 6.5 |
+//! | `overlay.rs`, `fallback.rs` | the mount of many layers, and the same before Linux 6.8 |
 //! | `writable.rs` | the layer that a container writes to |
 //! | `whiteout.rs` | how a layer says that something is gone |
 //! | `tar/` | the archive format, both ways |

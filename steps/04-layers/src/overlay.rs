@@ -73,6 +73,7 @@ impl Overlay {
         Ok(self)
     }
 
+    // ANCHOR: options
     /// The mount's options, in the order in which they are set.
     ///
     /// * `index=off`: an index would bind an upper directory to the very file handles of its lower ones, and a layer that
@@ -97,6 +98,7 @@ impl Overlay {
             ],
         }
     }
+    // ANCHOR_END: options
 
     pub(crate) fn lower(&self) -> &[CString] {
         &self.lower
@@ -108,27 +110,38 @@ impl Overlay {
             .map(|writable| (&writable.upper, &writable.work))
     }
 
-    /// Mounts it, detached. For the child: system calls only, but for the fallback.
+    /// Mounts it, detached. For the child.
+    ///
+    /// Before Linux 6.8 a layer cannot be given by itself, and no kernel takes more than 255 bytes as the value of an
+    /// option. Both are EINVAL, from one call or another; then the old way is tried, which knows neither limit.
     pub fn mount(&self) -> Result<OwnedFd, Failure<'_>> {
+        match self.mount_one_by_one() {
+            Err(first) if first.errno == Errno::EINVAL => {
+                self.mount_by_string().map_err(|second| match second.errno {
+                    Errno::EINVAL => first,
+                    _ => second,
+                })
+            }
+            other => other,
+        }
+    }
+
+    // ANCHOR: mount
+    fn mount_one_by_one(&self) -> Result<OwnedFd, Failure<'_>> {
         let top = self.lower[0].to_bytes();
         let fails = |errno| Failure::new(MOUNT, top, errno);
         let overlay = FileSystem::open(c"overlay").map_err(fails)?;
         // What mountinfo shows as the source; else it would be "none".
         overlay.set(c"source", c"overlay").map_err(fails)?;
-        for (index, lower) in self.lower.iter().enumerate() {
-            match overlay.set(c"lowerdir+", lower) {
-                Ok(()) => {}
-                // The kernel is older than 6.5, and takes all of them in one string only.
-                Err(Errno::EINVAL) if index == 0 => return self.mount_by_string(),
-                Err(errno) => return Err(Failure::new(ADD_LAYER, lower.to_bytes(), errno)),
-            }
+        for lower in &self.lower {
+            let added = overlay.set(c"lowerdir+", lower);
+            added.map_err(Failure::of(ADD_LAYER, lower.to_bytes()))?;
         }
-        if let Some(writable) = &self.writable {
-            let set = |key, path: &CString| overlay.set(key, path);
-            set(c"upperdir", &writable.upper)
-                .map_err(|errno| Failure::new(ADD_UPPER, self.upper_bytes(), errno))?;
-            set(c"workdir", &writable.work)
-                .map_err(|errno| Failure::new(ADD_UPPER, self.upper_bytes(), errno))?;
+        if let Some(Writable { upper, work }) = &self.writable {
+            for (key, path) in [(c"upperdir", upper), (c"workdir", work)] {
+                let set = overlay.set(key, path);
+                set.map_err(Failure::of(ADD_UPPER, path.to_bytes()))?;
+            }
         }
         for (key, value) in self.options() {
             match value {
@@ -139,16 +152,11 @@ impl Overlay {
         }
         overlay.mount(0).map_err(fails)
     }
+    // ANCHOR_END: mount
 
-    /// The same as kernels before 6.5 need it: see `fallback.rs`. [`mount`](Self::mount) comes to it by itself.
+    /// The same as kernels before 6.8 need it: see `fallback.rs`. [`mount`](Self::mount) comes to it by itself.
     pub fn mount_by_string(&self) -> Result<OwnedFd, Failure<'_>> {
         fallback::mount(self).map_err(Failure::of(MOUNT, self.lower[0].to_bytes()))
-    }
-
-    fn upper_bytes(&self) -> &[u8] {
-        self.writable
-            .as_ref()
-            .map_or(b"", |writable| writable.upper.to_bytes())
     }
 
     /// The likely cause of a failure of [`mount`](Self::mount).

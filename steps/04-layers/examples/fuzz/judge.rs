@@ -188,25 +188,29 @@ fn behaviour(archive: &[u8], limits: Limits) -> String {
     kinds.into_iter().collect::<Vec<_>>().join(" ")
 }
 
-/// The sentence without names and numbers, so that the same reason is the same.
+/// The sentence without what is of this one archive, so that the same reason is the same.
 fn without_particulars(sentence: &str) -> String {
-    let reason = match sentence.strip_prefix("cannot unpack ") {
-        Some(rest) => rest.rsplit_once(": cannot ").map_or_else(
-            || rest.rsplit(": ").next().unwrap_or_default().to_owned(),
-            |(_, reason)| {
-                let words: Vec<&str> = reason
-                    .split(' ')
-                    .filter(|word| !word.contains('/'))
-                    .collect();
-                words.join(" ")
-            },
-        ),
-        None => sentence.to_owned(),
+    const KINDS: [&str; 5] = [
+        "is an entry of the unknown type",
+        "cannot link to",
+        "cannot find, in the layer, the directory",
+        "cannot set the extended attribute",
+        "cannot remove",
+    ];
+    let code = sentence.rsplit(' ').next().unwrap_or_default();
+    if let Some(kind) = KINDS.iter().find(|kind| sentence.contains(**kind)) {
+        return match code.starts_with('(') {
+            true => format!("{kind} … {code}"),
+            false => (*kind).to_owned(),
+        };
+    }
+    let reason = match sentence.starts_with("cannot unpack ") {
+        true => sentence.rsplit(": ").next().unwrap_or_default(),
+        false => sentence,
     };
-    let mut short: String = reason
+    reason
         .chars()
         .filter(|c| c.is_ascii() && !c.is_ascii_digit())
-        .collect();
-    short.truncate(100);
-    short
+        .take(100)
+        .collect()
 }

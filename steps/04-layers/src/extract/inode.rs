@@ -78,6 +78,7 @@ impl Maker {
         Ok(Made { replaced })
     }
 
+    // ANCHOR: file
     /// A regular file with its contents, at a place that is free.
     pub(super) fn file<R: Read>(
         &self,
@@ -106,6 +107,7 @@ impl Maker {
         self.furnish(file.as_fd(), entry)?;
         set_time(file.as_fd(), entry.mtime)
     }
+    // ANCHOR_END: file
 
     /// Another name for an inode of this layer. True if something had to go for it.
     pub(super) fn hard_link(

@@ -33,9 +33,14 @@ pub(crate) fn tests() -> Vec<Test> {
             many_layers_with_long_paths,
         ),
         test(
-            "many_layers_before_linux_6_5",
+            "one_long_path_among_short_ones",
             &ROOT,
-            many_layers_before_linux_6_5,
+            one_long_path_among_short_ones,
+        ),
+        test(
+            "many_layers_before_linux_6_8",
+            &ROOT,
+            many_layers_before_linux_6_8,
         ),
         test(
             "the_root_has_the_mode_of_the_topmost_layer",
@@ -226,7 +231,28 @@ fn many_layers_with_long_paths() {
     }
 }
 
-fn many_layers_before_linux_6_5() {
+/// An option's value may have 255 bytes, whichever layer it is that has a longer path, or the writable one.
+fn one_long_path_among_short_ones() {
+    let base = base();
+    let all = many(2);
+    let short = layer("short", &["a"]);
+    let layers: [&Path; 3] = [&base, &all[0], &short];
+    assert_eq!(prints(&layers, &[], "cat /topmost /a"), "0\na of short\n");
+    let beside = all[1].parent().unwrap();
+    let (upper, work) = (beside.join("upper"), beside.join("work"));
+    fs::create_dir(&upper).unwrap();
+    fs::create_dir(&work).unwrap();
+    let kept = [
+        "--upper",
+        upper.to_str().unwrap(),
+        "--work",
+        work.to_str().unwrap(),
+    ];
+    prints(&[&base], &kept, "echo x > /new");
+    assert_eq!(fs::read(upper.join("new")).unwrap(), b"x\n");
+}
+
+fn many_layers_before_linux_6_8() {
     let output = Run::new(example("layers-fallback"))
         .args(many(200))
         .output()
