@@ -34,7 +34,7 @@ pub(super) fn install_layer(context: &Context<'_>, job: &Job<'_>) -> Result<()> 
     let Context {
         store, observer, ..
     } = *context;
-    let has_layer = || -> Result<bool> { Ok(store.layers()?.open(&job.chain_id).is_ok()) };
+    let has_layer = || store.has_layer(&job.chain_id, &job.blob.digest);
     if has_layer()? && store.blobs().size(&job.blob.digest).is_some() {
         observer.layer(job.blob, Event::AlreadyExists);
         return Ok(());
@@ -96,11 +96,11 @@ impl From<Failed> for Error {
     }
 }
 
-/// Shows the layer, with its size.
+/// Shows the layer, with what is noted of it.
 fn keep(store: &Store, job: &Job<'_>, staged: Staged) -> Result<()> {
     store
         .lock()?
-        .note_size(&job.chain_id, staged.unpacked.size)?;
+        .note_layer(&job.chain_id, staged.unpacked.size, &job.blob.digest)?;
     store.layers()?.keep(staged, &job.chain_id)
 }
 

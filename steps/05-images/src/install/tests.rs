@@ -199,6 +199,34 @@ fn a_layer_that_is_not_the_configurations_is_refused() {
     assert_eq!(store.layers().unwrap().list().unwrap(), []);
 }
 
+/// All of it is in the store already, and it does not belong together.
+#[test]
+fn a_blob_of_another_layer_is_refused_though_both_are_here() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::new(dir.path());
+    let mut source = Memory::default();
+    let parse = |bytes: &[u8]| match Document::parse(bytes, None).unwrap() {
+        Document::Manifest(manifest) => manifest,
+        Document::Index(_) => unreachable!(),
+    };
+    let one = image(&mut source, &[archive(&[("a", b"1")])], "");
+    let two = image(&mut source, &[archive(&[("b", b"2")])], "");
+    add(&store, &source, &one, &["one"]);
+    add(&store, &source, &two, &["two"]);
+    let mut mixed = parse(&one);
+    mixed.layers = parse(&two).layers;
+    let error = try_install(&store, &source, &mixed.to_bytes()).unwrap_err();
+    assert!(
+        error.to_string().contains("the archive in a layer"),
+        "{error}"
+    );
+    // The same layer, packed in another way, is the same layer.
+    let mut plain = parse(&one);
+    plain.layers = vec![source.add(crate::manifest::media::LAYER, archive(&[("a", b"1")]))];
+    try_install(&store, &source, &plain.to_bytes()).unwrap();
+    assert_eq!(store.layers().unwrap().list().unwrap().len(), 2);
+}
+
 /// What is being installed is not collected; what was given up is.
 #[test]
 fn a_lease_keeps_what_no_image_names() {

@@ -4,7 +4,7 @@
 //! DATA/layers/HEX              a layer, unpacked; shared by all images that begin with the same layers
 //! DATA/images/blobs/sha256/HEX manifests, configurations and packed layers, never changed once they are there
 //! DATA/images/downloads/HEX    a blob of which a part has come
-//! DATA/images/sizes/HEX        the size of a layer, as Docker counts it
+//! DATA/images/sizes/HEX        the size of a layer, as Docker counts it, and the blobs that it is
 //! DATA/images/leases/ID        what somebody works with, locked by whoever that is
 //! DATA/images/catalog.json     the images, and their names
 //! DATA/images/lock             held while the catalog is changed, or leases are
