@@ -305,30 +305,19 @@ fn archives_that_are_damaged() {
     );
 }
 
-/// Ten gigabytes of nothing take ten megabytes; what is said is the limit.
+/// A megabyte of nothing takes a kilobyte, and so does a thousand times as much; what is said is the limit.
 fn a_gzip_bomb() {
     let here = harness::directory();
-    let mut header = archive(&[entry(b"bomb", Kind::File { size: 0 })]);
-    header.truncate(512);
-    // The size, and the checksum anew.
-    header[124..136].copy_from_slice(b"77777777777\0");
-    header[148..156].copy_from_slice(b"        ");
-    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
-    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    fs::write(here.join("header"), &header).unwrap();
     shell(
         &here,
-        "(cat header; head -c 64M /dev/zero) | gzip > bomb.gz; (cat header; head -c 32M /dev/zero) | head -c 0; head -c 64M /dev/zero | gzip > zeroes.gz",
+        "head -c 8M /dev/zero | gzip > zeroes.gz; head -c 8M /dev/zero > zeroes; tar -czf bomb.gz zeroes",
     );
     for name in ["bomb.gz", "zeroes.gz"] {
-        let run = layers(["unpack", "--max-size", "32m"])
+        let run = layers(["unpack", "--max-size", "4m"])
             .arg(here.join("layer"))
             .arg(here.join(name));
         let error = run.output().assert_code(125).err();
-        assert!(
-            error.contains("more than 33554432 bytes"),
-            "{name}: {error}"
-        );
+        assert!(error.contains("more than 4194304 bytes"), "{name}: {error}");
         fs::remove_dir(here.join("layer")).unwrap();
     }
 }
@@ -336,15 +325,15 @@ fn a_gzip_bomb() {
 /// In a hundred megabytes of address space.
 fn a_million_entries() {
     let here = harness::directory();
-    let mut bytes = Vec::new();
-    let mut writer = Writer::new(&mut bytes);
-    for number in 0..1_000_000 {
-        // A thousand names, again and again: what the file system can hold is not what is tried here.
-        let name = format!("{}/{}", number % 10, number % 1000);
-        writer.append(&entry(name.as_bytes(), Kind::Fifo)).unwrap();
+    let file = fs::File::create(here.join("many.tar")).unwrap();
+    let mut writer = Writer::new(std::io::BufWriter::new(file));
+    writer.append(&entry(b"first", Kind::Fifo)).unwrap();
+    // Names of one file, again and again: what the file system can hold is not what is tried here.
+    for number in 1..1_000_000 {
+        let name = format!("name-{}", number % 1000);
+        writer.append(&hard_link(&name, "first")).unwrap();
     }
-    writer.finish().unwrap();
-    fs::write(here.join("many.tar"), bytes).unwrap();
+    drop(writer.finish().unwrap());
     let run = |name: &str| {
         layers(["unpack"])
             .arg(here.join(name))
@@ -353,14 +342,11 @@ fn a_million_entries() {
             .timeout(Duration::from_secs(300))
     };
     run("layer").output().assert_code(0);
-    let names = fs::read_dir(here.join("layer")).unwrap().flatten();
-    let count: usize = names
-        .map(|entry| fs::read_dir(entry.path()).unwrap().count())
-        .sum();
-    assert_eq!(count, 1000);
-    let error = run("refused").args(["--max-entries", "999999"]).output();
+    let names = fs::read_dir(here.join("layer")).unwrap().count();
+    assert_eq!(names, 1001);
+    let error = run("refused").args(["--max-entries", "1000"]).output();
     let error = error.assert_code(125).err();
-    assert!(error.contains("more than 999999 entries"), "{error}");
+    assert!(error.contains("more than 1000 entries"), "{error}");
 }
 
 fn names_that_are_not_utf8() {
