@@ -104,7 +104,6 @@ fn keep(store: &Store, job: &Job<'_>, staged: Staged) -> Result<()> {
     store.layers()?.keep(staged, &job.chain_id)
 }
 
-// ANCHOR: unpack
 /// Unpacks the blob that `input` delivers, where nobody sees it, and verifies both digests on the way: that of the
 /// blob, which the manifest promises, and that of the archive in it, which the configuration promises.
 fn unpack(store: &Store, input: impl Read, job: &Job<'_>) -> Result<Staged, Failed> {
@@ -136,4 +135,3 @@ fn unpack(store: &Store, input: impl Read, job: &Job<'_>) -> Result<Staged, Fail
     }
     Ok(staged)
 }
-// ANCHOR_END: unpack
