@@ -12,12 +12,26 @@ pub struct Id([u8; 32]);
 
 impl Id {
     /// A new random identifier from the kernel's generator (random(4)).
+    ///
+    /// One of its first 12 digits is a letter: as a host name, which it becomes, a number is taken for an address by
+    /// some, and Docker avoids it too.
     pub fn random() -> Result<Self> {
-        let mut bytes = [0; 32];
-        File::open("/dev/urandom")
-            .and_then(|mut file| file.read_exact(&mut bytes))
-            .map_err(|e| Error::io("read", "/dev/urandom", &e))?;
-        Ok(Self(bytes))
+        loop {
+            let mut bytes = [0; 32];
+            File::open("/dev/urandom")
+                .and_then(|mut file| file.read_exact(&mut bytes))
+                .map_err(|e| Error::io("read", "/dev/urandom", &e))?;
+            let id = Self(bytes);
+            if id.has_letter() {
+                return Ok(id);
+            }
+        }
+    }
+
+    fn has_letter(&self) -> bool {
+        self.short()
+            .bytes()
+            .any(|digit| digit.is_ascii_alphabetic())
     }
 
     /// The first 12 digits, which is what a person is shown.
@@ -48,5 +62,19 @@ mod tests {
         assert_eq!(one.to_string().len(), 64);
         assert!(one.to_string().starts_with(&one.short()));
         assert_ne!(one, two);
+    }
+
+    #[test]
+    fn a_number_is_no_id() {
+        let id = |bytes: [u8; 6]| {
+            let mut all = [0xab; 32];
+            all[..6].copy_from_slice(&bytes);
+            Id(all)
+        };
+        assert!(!id([0x07, 0x92, 0x91, 0x39, 0x30, 0x63]).has_letter());
+        assert!(id([0x07, 0x92, 0x91, 0x39, 0x30, 0x6f]).has_letter());
+        for _ in 0..2000 {
+            assert!(Id::random().unwrap().has_letter());
+        }
     }
 }
