@@ -13,7 +13,7 @@ set -eu
 repo=$(cd "$(dirname "$0")/../.." && pwd)
 
 sets='  run     what the labs run on: a busybox for the default root file system
-  test    what the tests look at the kernel with
+  test    what the tests look at the kernel with, a registry and another client of it
   bench   what `cargo lab bench` measures with, and against
   vm      QEMU and the tools that make the test VM'"'"'s image
   box     Vagrant, whose own check the Vagrantfile must pass
@@ -34,8 +34,8 @@ fail() {
 packages() {
     case $1 in
     run) echo busybox-static ;;
-    test) printf '%s\n' iproute2 strace ;;
-    bench) printf '%s\n' crun hyperfine runc ;;
+    test) printf '%s\n' docker-registry iproute2 mmdebstrap skopeo strace umoci ;;
+    bench) printf '%s\n' crun hyperfine runc umoci ;;
     vm) printf '%s\n' e2fsprogs mmdebstrap "$(qemu)" ;;
     box) echo vagrant ;;
     build) printf '%s\n' ca-certificates curl gcc libc6-dev ;;
@@ -82,12 +82,19 @@ install_missing() {
     wanted=${wanted% }
     [ -n "$wanted" ] || return 0
     printf 'provision: installing from Debian: %s\n' "$wanted"
+    case $wanted in *docker-registry*) keep_registry_quiet ;; esac
     # The lock is waited for: on a fresh machine unattended-upgrades often holds it for the first minutes.
     as_root apt-get --quiet=2 -o DPkg::Lock::Timeout=300 update
     # Without recommends: QEMU's and Vagrant's are desktops and hypervisors. $wanted is split into words on purpose.
     # shellcheck disable=SC2086
     as_root env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
         install --yes --no-install-recommends $wanted >/dev/null
+}
+
+# Debian starts what it installs: a registry for whoever reaches this machine's port 5000. The tests start their own.
+keep_registry_quiet() {
+    command -v systemctl >/dev/null || return 0
+    as_root systemctl --quiet mask docker-registry.service
 }
 
 # Debian 12's rustc is older than what the workspace asks for, so this one thing does not come from Debian.

@@ -29,6 +29,8 @@ pub enum Need {
     Swap,
     /// A kernel with huge pages.
     HugePages,
+    /// A way to Debian's packages, from which a root file system can be made.
+    Mirror,
     /// This program in `PATH`.
     Program(&'static str),
     /// A program whose Debian package has another name: first the program, then the package.
@@ -47,6 +49,7 @@ impl Need {
             Self::TimeNamespaces => "timens",
             Self::Swap => "swap",
             Self::HugePages => "hugepages",
+            Self::Mirror => "mirror",
             Self::Program(_) | Self::Package(..) => "programs",
         }
     }
@@ -79,6 +82,7 @@ impl Need {
             }
             Self::Swap => absent(read("/proc/swaps").lines().count() > 1, "swap space"),
             Self::HugePages => absent(Path::new("/sys/kernel/mm/hugepages").exists(), "huge pages"),
+            Self::Mirror => absent(has_default_route(), "a network, to fetch Debian's packages"),
             Self::Program(name) => absent(in_path(name), &format!("the program {name}")),
             Self::Package(name, package) => absent(
                 in_path(name),
@@ -165,6 +169,14 @@ fn cgroup_mounts(kind: &str) -> Vec<(String, String)> {
             ))
         })
         .collect()
+}
+
+/// Destination and mask are zero (proc_pid_net(5), `route`).
+fn has_default_route() -> bool {
+    read("/proc/net/route").lines().skip(1).any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        fields.get(1) == Some(&"00000000") && fields.get(7) == Some(&"00000000")
+    })
 }
 
 fn may_make_user_namespace() -> bool {

@@ -12,8 +12,17 @@ use crate::error::{Error, Result};
 /// Replaces `path` by `contents`: a temporary file beside it, fsync, rename, fsync of the directory (rename(2),
 /// fsync(2)). Its mode is 0644, less the umask. Whoever reads sees the old file or the new one, also after a crash.
 pub fn write_atomically(path: &Path, contents: &[u8]) -> Result<()> {
+    write_with_mode(path, contents, 0o644)
+}
+
+/// The same for what only its owner may read: its mode is 0600 from the first instant on.
+pub fn write_privately(path: &Path, contents: &[u8]) -> Result<()> {
+    write_with_mode(path, contents, 0o600)
+}
+
+fn write_with_mode(path: &Path, contents: &[u8], mode: u32) -> Result<()> {
     let directory = parent_of(path)?;
-    let mut file = temporary_in(directory)?;
+    let mut file = temporary_in(directory, mode)?;
     file.write_all(contents)
         .and_then(|()| file.as_file().sync_all())
         .map_err(|e| Error::io("write", path, &e))?;
@@ -24,7 +33,7 @@ pub fn write_atomically(path: &Path, contents: &[u8]) -> Result<()> {
         .map_err(|e| Error::io("sync", directory, &e))
 }
 
-fn temporary_in(directory: &Path) -> Result<tempfile::NamedTempFile> {
+fn temporary_in(directory: &Path, mode: u32) -> Result<tempfile::NamedTempFile> {
     // What tempfile returns has lost the errno, so it is noted where the call is made.
     let mut errno = Errno::EIO;
     let made = tempfile::Builder::new()
@@ -33,7 +42,7 @@ fn temporary_in(directory: &Path) -> Result<tempfile::NamedTempFile> {
             OpenOptions::new()
                 .write(true)
                 .create_new(true)
-                .mode(0o644)
+                .mode(mode)
                 .open(path)
                 .inspect_err(|e| errno = e.raw_os_error().map_or(errno, Errno::from_raw))
         });
@@ -87,6 +96,17 @@ mod tests {
         write_atomically(&path, b"two").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_private_file_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        write_atomically(&path, b"for all").unwrap();
+        write_privately(&path, b"for one").unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]

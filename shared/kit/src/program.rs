@@ -34,6 +34,25 @@ pub fn finish(program: &str, result: Result<ExitCode>) -> ExitCode {
     }
 }
 
+/// Writes what a command was asked for to stdout: the end of `ls`, `stats` and their like.
+///
+/// # Errors
+/// Stdout is closed, or its disk is full. Whoever reads only the beginning (`| head`) has read enough.
+pub fn show(bytes: &[u8]) -> Result<ExitCode> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(Error::io("write to", "the standard output", &error)),
+        Ok(()) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Says something on stderr that is neither an error nor what was asked for.
+pub fn note(sentence: &str) {
+    // A closed stderr has nobody to tell.
+    let _ = writeln!(std::io::stderr(), "{sentence}");
+}
+
 /// Whether stderr wants colour.
 pub fn colour() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())

@@ -1,7 +1,6 @@
 //! The command line of `run` and `enter`, as far as this step goes. Later steps flatten these options into their own.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -232,8 +231,7 @@ fn write_pid_file(path: &Path, pid: Pid) -> Result<()> {
 
 fn show_notes(exit: &Exit) {
     for note in &exit.notes {
-        // A closed stderr has nobody to tell.
-        let _ = writeln!(std::io::stderr(), "{note}");
+        kit::program::note(note);
     }
 }
 

@@ -11,6 +11,7 @@ use namespaces::{Mechanism, Plan};
 use crate::bind::{Bind, Tmpfs};
 use crate::plan::Surroundings;
 use crate::rootfs::{Options, Rootfs};
+use crate::source::Root;
 use crate::table::Table;
 
 /// Options of `run`.
@@ -33,19 +34,20 @@ pub struct RunOptions {
 #[group(skip)]
 pub struct RootOptions {
     /// The directory that becomes the root; without it, the host's files are seen
-    #[arg(long, value_name = "DIR")]
+    // A group, which later steps add other roots to: there can be one only.
+    #[arg(long, value_name = "DIR", group = "root")]
     pub rootfs: Option<PathBuf>,
 
     /// Make the root itself read-only
-    #[arg(long, requires = "rootfs")]
+    #[arg(long, requires = "root")]
     pub read_only: bool,
 
     /// Show a file or directory of the host in the container (repeatable)
-    #[arg(long, value_name = "SRC:DST[:ro]", requires = "rootfs")]
+    #[arg(long, value_name = "SRC:DST[:ro]", requires = "root")]
     pub bind: Vec<OsString>,
 
     /// Mount an empty file system in memory (repeatable)
-    #[arg(long, value_name = "DST[:OPTIONS]", requires = "rootfs")]
+    #[arg(long, value_name = "DST[:OPTIONS]", requires = "root")]
     pub tmpfs: Vec<OsString>,
 }
 
@@ -70,18 +72,30 @@ impl RootOptions {
         Ok(self.options()?.map(Rootfs::new))
     }
 
+    /// The same with another root than `--rootfs`.
+    ///
+    /// # Errors
+    /// As [`rootfs`](Self::rootfs).
+    pub fn rootfs_on(&self, root: impl Into<Root>) -> Result<Rootfs> {
+        self.options_on(root.into()).map(Rootfs::new)
+    }
+
     fn options(&self) -> Result<Option<Options>> {
-        let Some(directory) = &self.rootfs else {
-            return Ok(None);
-        };
+        let directory = self.rootfs.as_deref();
+        directory
+            .map(|directory| self.options_on(directory.into()))
+            .transpose()
+    }
+
+    fn options_on(&self, root: Root) -> Result<Options> {
         let binds = self.bind.iter().map(|text| Bind::parse(text));
         let tmpfs = self.tmpfs.iter().map(|text| Tmpfs::parse(text));
-        Ok(Some(Options {
+        Ok(Options {
             read_only: self.read_only,
             binds: binds.collect::<Result<_>>()?,
             tmpfs: tmpfs.collect::<Result<_>>()?,
-            ..Options::new(directory)
-        }))
+            ..Options::new(root)
+        })
     }
 }
 

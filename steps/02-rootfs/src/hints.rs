@@ -8,6 +8,7 @@ use crate::plan::Kind;
 pub(crate) const OPEN_SOURCE: &str = "find again, in the container's mount namespace,";
 pub(crate) const CLONE_ROOT: &str = "clone the root file system";
 pub(crate) const MOUNT_ROOT: &str = "mount on itself the root file system";
+pub(crate) const ATTACH_ROOT: &str = "mount the root file system that was made before on";
 pub(crate) const FIND_PLACE: &str = "find the mount point";
 pub(crate) const MAKE_PLACE: &str = "make the mount point";
 pub(crate) const CHECK_PLACE: &str = "use as a mount point";
@@ -41,7 +42,7 @@ pub(crate) fn hint(failure: &Failure<'_>) -> Option<String> {
         PIVOT => at_pivot(failure.errno),
         FIND_PLACE | MAKE_PLACE | CHECK_PLACE => at_place(failure),
         PROC | SYSFS | TMPFS | DEVPTS | MQUEUE => at_mount(failure.operation, failure.errno),
-        ATTACH => at_attach(failure.errno),
+        ATTACH | ATTACH_ROOT => at_attach(failure.errno),
         OPEN_SOURCE | BIND | CLONE_ROOT | MOUNT_ROOT => at_source(failure.errno),
         MASK => at_mask(failure.errno),
         BIND_DEVICE | MAKE_DEVICE => at_device(failure.errno),
@@ -130,6 +131,9 @@ fn at_attach(errno: Errno) -> Option<&'static str> {
             "the mount and its target must both lie in the container's mount namespace"
         }
         Errno::ELOOP => "the mount would lie below itself",
+        Errno::EBADF => {
+            "no mechanism before the root file system has made it: the list is in the wrong order"
+        }
         _ => return None,
     })
 }
@@ -212,6 +216,7 @@ mod tests {
             (CHECK_PLACE, EBUSY),
             (FIND_PLACE, EISDIR),
             (ATTACH, EINVAL),
+            (ATTACH_ROOT, EBADF),
             (OPEN_SOURCE, ESTALE),
             (CLONE_ROOT, EINVAL),
             (MASK, ENODEV),

@@ -21,6 +21,7 @@ mod pinned;
 pub mod plan;
 mod rootfs;
 mod rootless;
+mod source;
 pub mod table;
 
 pub use bind::{Bind, Tmpfs};
@@ -28,3 +29,4 @@ pub use masks::{masked_by_default, read_only_by_default};
 pub use pinned::Pinned;
 pub use plan::{MountPlan, Surroundings, plan};
 pub use rootfs::{Options, Rootfs};
+pub use source::{Handover, Root, Source};

@@ -1,6 +1,5 @@
 //! `rootfs`: a command in namespaces and a root file system of its own.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -63,10 +62,5 @@ fn show_plan(options: &PlanOptions) -> Result<ExitCode> {
             .map_err(|error| Error::new(format!("cannot write the plan as JSON: {error}")))?,
         false => table.to_string().trim_end().to_owned(),
     };
-    match writeln!(std::io::stdout(), "{text}") {
-        // Whoever read us has read enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        Err(error) => Err(Error::io("write to", "the standard output", &error)),
-        Ok(()) => Ok(ExitCode::SUCCESS),
-    }
+    kit::program::show(format!("{text}\n").as_bytes())
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use kit::sys::mount::{Attributes, clone_tree, move_mount, set_attributes};
 use kit::{Error, Failure, Result};
 use namespaces::{Gate, Mechanism, Plan};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, umount2};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{chdir, fchdir, pivot_root};
@@ -14,13 +16,14 @@ use crate::apply::Places;
 use crate::bind::{Bind, Tmpfs};
 use crate::pinned::Pinned;
 use crate::plan::{MountPlan, Surroundings, plan};
+use crate::source::{Handover, Root, Source};
 use crate::{hints, masks, pinned};
 
 /// What the user asks for.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The directory that becomes the container's root.
-    pub directory: PathBuf,
+    /// What becomes the container's root.
+    pub root: Root,
     /// Whether the root itself cannot be written to; `/dev`, binds and tmpfs can.
     pub read_only: bool,
     /// Files and directories of the host that appear in the container.
@@ -34,10 +37,10 @@ pub struct Options {
 }
 
 impl Options {
-    /// `directory` with Docker's default masks and nothing else.
-    pub fn new(directory: impl Into<PathBuf>) -> Self {
+    /// `root` with Docker's default masks and nothing else.
+    pub fn new(root: impl Into<Root>) -> Self {
         Self {
-            directory: directory.into(),
+            root: root.into(),
             read_only: false,
             binds: Vec::new(),
             tmpfs: Vec::new(),
@@ -51,8 +54,11 @@ impl Options {
     ///
     /// # Errors
     /// Whatever is wrong with the directory or a bind's source, and whatever [`plan`] refuses.
-    pub fn plan(&self, surroundings: Surroundings) -> Result<(Pinned, MountPlan)> {
-        let root = pinned::root(&self.directory, !self.binds.is_empty())?;
+    pub fn plan(&self, surroundings: Surroundings) -> Result<(Source, MountPlan)> {
+        let root = match &self.root {
+            Root::Directory(path) => Source::Directory(pinned::root(path, !self.binds.is_empty())?),
+            Root::Mount(handover) => Source::Mount(handover.clone()),
+        };
         let sources = self
             .binds
             .iter()
@@ -68,7 +74,7 @@ impl Options {
 #[derive(Debug)]
 pub struct Rootfs {
     options: Options,
-    ready: Option<(Pinned, MountPlan)>,
+    ready: Option<(Source, MountPlan)>,
 }
 
 impl Rootfs {
@@ -100,13 +106,16 @@ impl Mechanism for Rootfs {
 
     // ANCHOR: enter
     fn enter(&self, _gate: &Gate) -> Result<(), Failure<'_>> {
-        let Some((directory, plan)) = &self.ready else {
+        let Some((source, plan)) = &self.ready else {
             return Ok(());
         };
         // The modes in the plan are meant as they are written; the command gets back the umask it would have had.
         let umask_before = umask(Mode::empty());
 
-        let root = mount_root(directory)?;
+        let root = match source {
+            Source::Directory(directory) => mount_root(directory)?,
+            Source::Mount(handover) => attach_root(handover)?,
+        };
         Places::new(&root).apply(plan)?;
         if plan.read_only {
             // Last, because the mount points that an image lacks have been made in it until here.
@@ -138,6 +147,19 @@ fn mount_root(directory: &Pinned) -> Result<OwnedFd, Failure<'_>> {
     Ok(root)
 }
 // ANCHOR_END: mount_root
+
+// ANCHOR: attach_root
+/// A mount that was made before only needs a place, for pivot_root(2) takes no detached one. On top of the old root no
+/// directory has to be lent for it; and paths still begin below it, until the roots are swapped.
+fn attach_root(handover: &Handover) -> Result<OwnedFd, Failure<'static>> {
+    let failed = |errno| Failure::new(hints::ATTACH_ROOT, b"/", errno);
+    let root = handover.take().ok_or_else(|| failed(Errno::EBADF))?;
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let place = open(c"/", flags, Mode::empty()).map_err(failed)?;
+    move_mount(&root, place).map_err(failed)?;
+    Ok(root)
+}
+// ANCHOR_END: attach_root
 
 /// Only the root's own mount, as runc does: mounts that were below the directory keep what they had.
 fn make_read_only(root: impl AsFd) -> Result<(), Failure<'static>> {

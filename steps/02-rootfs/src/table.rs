@@ -5,9 +5,9 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::dev::{LINKS, NODES};
-use crate::pinned::Pinned;
 use crate::plan::{Devices, Entry, FileSystem, MountPlan, What};
 use crate::rootless;
+use crate::source::Source;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -33,13 +33,12 @@ pub struct Table {
 
 impl Table {
     /// The table of `plan` for the root file system `root`.
-    pub fn new(root: &Pinned, plan: &MountPlan) -> Self {
-        let mut rows = vec![Row::new(
-            "/",
-            text(root.path()),
-            "bind",
-            vec![writable(plan.read_only)],
-        )];
+    pub fn new(root: &Source, plan: &MountPlan) -> Self {
+        let (source, kind) = match root {
+            Source::Directory(directory) => (text(directory.path()), "bind"),
+            Source::Mount(_) => ("made before".to_owned(), "mount"),
+        };
+        let mut rows = vec![Row::new("/", source, kind, vec![writable(plan.read_only)])];
         rows.extend(plan.entries.iter().flat_map(of_entry));
         Self { rows }
     }

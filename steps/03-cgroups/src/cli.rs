@@ -12,6 +12,7 @@ use namespaces::{Kind, Namespaces};
 use nix::sys::stat::{major, minor};
 use nix::unistd::Uid;
 use rootfs::Rootfs;
+use rootfs::cli::RootOptions;
 
 use crate::cgroup::Cgroup;
 use crate::devices::{self, Access, Policy, Rule};
@@ -121,7 +122,7 @@ pub struct LimitOptions {
 #[command(next_help_heading = "Devices")]
 pub struct DeviceOptions {
     /// Show a device of the host in the container, and allow its use (repeatable)
-    #[arg(long, value_name = "SRC[:DST[:rwm]]", requires = "rootfs")]
+    #[arg(long, value_name = "SRC[:DST[:rwm]]", requires = "root")]
     pub device: Vec<OsString>,
 
     /// Allow devices by their numbers, as in 'c 10:229 rwm' (repeatable)
@@ -143,11 +144,19 @@ impl RunOptions {
     /// # Errors
     /// A bind, tmpfs or device that is not in its form.
     pub fn rootfs(&self) -> Result<Option<Rootfs>> {
+        self.root()?.rootfs()
+    }
+
+    /// The options of step 02, with the devices among the binds.
+    ///
+    /// # Errors
+    /// A device that is not in its form.
+    pub fn root(&self) -> Result<RootOptions> {
         let mut root = self.rootfs.root.clone();
         for device in &self.devices.device {
             root.bind.push(Device::parse(device)?.bind());
         }
-        root.rootfs()
+        Ok(root)
     }
 
     /// The mechanism of this step.

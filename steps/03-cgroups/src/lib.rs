@@ -15,7 +15,9 @@
 //! | `record.rs` | which containers there are, and cleaning up after the dead |
 //! | `control.rs`, `stats.rs`, `notes.rs` | freeze, thaw, kill; figures; why it ended |
 //! | `join.rs` | the cgroups of a container that runs already |
+//! | `actions.rs`, `show.rs`, `cli.rs` | the command line |
 
+pub mod actions;
 mod cgroup;
 pub mod cli;
 pub mod control;
@@ -31,6 +33,7 @@ mod limits;
 mod notes;
 mod program;
 pub mod record;
+mod show;
 mod stats;
 mod v1;
 mod v2;

@@ -1,18 +1,17 @@
 //! What `ls` and `stats` print.
 
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Write};
-use std::process::ExitCode;
 
-use cgroups::format::{bytes, time};
-use cgroups::{Group, Stats, control, record};
 use clap::Args;
 use comfy_table::Table;
 use kit::{Error, Result};
 
+use crate::format::{bytes, time};
+use crate::{Group, Stats, control, record};
+
 /// Options of `stats`.
-#[derive(Args)]
-pub(crate) struct StatsOptions {
+#[derive(Args, Clone, Debug)]
+pub struct StatsOptions {
     /// The container's name, or the beginning of its id; without one, all containers
     name: Option<String>,
 
@@ -26,7 +25,7 @@ pub(crate) struct StatsOptions {
 }
 
 /// A table of the containers that run.
-pub(crate) fn list() -> Result<ExitCode> {
+pub(crate) fn list() -> Result<String> {
     let mut table = table(&["NAME", "PROCESSES", "STATE", "CGROUP"]);
     for (name, group) in record::all()? {
         let processes = control::processes(&group).len().to_string();
@@ -41,11 +40,11 @@ pub(crate) fn list() -> Result<ExitCode> {
             .map_or_else(String::new, |node| node.directory.display().to_string());
         table.add_row([name, processes, state.to_owned(), place]);
     }
-    print(&table.trim_fmt())
+    Ok(table.trim_fmt())
 }
 
 /// The figures of one container, or of all.
-pub(crate) fn stats(options: &StatsOptions) -> Result<ExitCode> {
+pub(crate) fn stats(options: &StatsOptions) -> Result<String> {
     let containers = match &options.name {
         Some(name) => vec![record::find(name)?],
         None => record::all()?,
@@ -53,15 +52,15 @@ pub(crate) fn stats(options: &StatsOptions) -> Result<ExitCode> {
     let read = |(name, group): (String, Group)| (name, Stats::read(&group));
     let stats: BTreeMap<String, Stats> = containers.into_iter().map(read).collect();
     match (options.json, &options.name) {
-        (true, _) => print(&json(&stats)?),
+        (true, _) => json(&stats),
         (false, Some(_)) => {
             let lines = stats
                 .values()
                 .flat_map(details)
                 .map(|(key, value)| format!("{key:<24}{value}"));
-            print(&lines.collect::<Vec<_>>().join("\n"))
+            Ok(lines.collect::<Vec<_>>().join("\n"))
         }
-        (false, None) => print(&overview(&stats)),
+        (false, None) => Ok(overview(&stats)),
     }
 }
 
@@ -179,13 +178,4 @@ fn table(header: &[&str]) -> Table {
         column.set_padding((0, 3));
     }
     table
-}
-
-fn print(text: &str) -> Result<ExitCode> {
-    match writeln!(std::io::stdout(), "{text}") {
-        // Whoever read us has read enough.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        Err(error) => Err(Error::io("write to", "the standard output", &error)),
-        Ok(()) => Ok(ExitCode::SUCCESS),
-    }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 use std::ffi::CString;
-use std::fs::{File, TryLockError};
-use std::io::Read;
+use std::fs::{DirBuilder, File, Permissions, TryLockError};
+use std::io::{ErrorKind, Read};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use kit::id::Id;
@@ -33,10 +33,27 @@ impl Directories {
     /// # Errors
     /// `root` cannot be made, or found.
     pub fn new(root: &Path, options: Options) -> Result<Self> {
-        std::fs::create_dir_all(root).map_err(|e| Error::io("make the directory", root, &e))?;
+        // Not for others to enter: what is setuid in an image would be setuid for every user of the host (CVE-2021-41091).
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(root)
+            .map_err(|e| Error::io("make the directory", root, &e))?;
         // Overlayfs is given the path from another working directory.
         let root = std::fs::canonicalize(root).map_err(|e| Error::io("find", root, &e))?;
         Ok(Self { root, options })
+    }
+
+    /// A new directory, locked. Until it is, a sweep takes it for one that the dead have left, and removes it: so what
+    /// has been locked must still be what is there.
+    fn claim(&self) -> Result<(PathBuf, File)> {
+        loop {
+            let path = self.root.join(format!("{STAGE}{}", Id::random()?));
+            std::fs::create_dir(&path).map_err(|e| Error::io("make the directory", &path, &e))?;
+            if let Some(lock) = lock(&path)? {
+                return Ok((path, lock));
+            }
+        }
     }
 
     fn path(&self, id: &Digest) -> PathBuf {
@@ -61,12 +78,12 @@ impl Directories {
 
 impl LayerStore for Directories {
     fn stage(&self, input: &mut dyn Read) -> Result<Staged> {
-        let path = self.root.join(format!("{STAGE}{}", Id::random()?));
-        std::fs::create_dir(&path).map_err(|e| Error::io("make the directory", &path, &e))?;
-        let lock = File::open(&path).map_err(|e| Error::io("open", &path, &e))?;
-        lock.lock().map_err(|e| Error::io("lock", &path, &e))?;
+        let (path, lock) = self.claim()?;
         // From here on it is removed again, whatever happens.
         let mut staged = Staged::new(path, lock);
+        // Whatever our umask is: users of the container must find their way through its root.
+        std::fs::set_permissions(staged.path(), Permissions::from_mode(0o755))
+            .map_err(|e| Error::io("open to all", staged.path(), &e))?;
         staged.unpacked = extract(input, staged.path(), self.options)?;
         Ok(staged)
     }
@@ -116,9 +133,10 @@ impl LayerStore for Directories {
 
     fn delete(&self, id: &Digest) -> Result<()> {
         let path = self.path(id);
-        if !path.exists() {
+        // Held until it is gone, so that no sweep removes it at the same time.
+        let Some(_lock) = lock(&path)? else {
             return Ok(());
-        }
+        };
         // Out of sight first: a layer that is half removed is no layer.
         let gone = format!("{STAGE}{}", Id::random()?);
         std::fs::rename(&path, self.root.join(&gone))
@@ -149,6 +167,22 @@ impl LayerStore for Directories {
             }
         }
         Ok(())
+    }
+}
+
+/// Opens and locks what is at `path`; `None` if it is gone, or something else is there by then.
+pub(crate) fn lock(path: &Path) -> Result<Option<File>> {
+    let fails = |e| Error::io("lock", path, &e);
+    let file = match File::open(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(fails)?,
+    };
+    file.lock().map_err(fails)?;
+    let locked = file.metadata().map_err(fails)?;
+    match std::fs::metadata(path) {
+        Ok(there) if (there.dev(), there.ino()) == (locked.dev(), locked.ino()) => Ok(Some(file)),
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(fails(e)),
+        _ => Ok(None),
     }
 }
 
@@ -225,6 +259,17 @@ mod tests {
     }
 
     #[test]
+    fn a_store_is_for_its_owner_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("data/layers");
+        store(&root);
+        for path in [&root, &dir.path().join("data")] {
+            let mode = std::fs::metadata(path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{}", path.display());
+        }
+    }
+
+    #[test]
     fn what_fails_or_is_not_wanted_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let store = store(dir.path());
@@ -233,6 +278,50 @@ mod tests {
         assert!(store.stage(&mut &archive("../file", b"")[..]).is_err());
         drop(store.stage(&mut &whole[..]).unwrap());
         assert_eq!(everything_in(dir.path()), 0);
+    }
+
+    /// What a sweep has removed between the making and the locking is not taken for a stage.
+    #[test]
+    fn a_lock_is_of_what_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("stage");
+        assert!(lock(&path).unwrap().is_none());
+        std::fs::create_dir(&path).unwrap();
+        let sweep = File::open(&path).unwrap();
+        sweep.lock().unwrap();
+        std::thread::scope(|scope| {
+            let stage = scope.spawn(|| lock(&path).unwrap());
+            // It waits for the lock; whether it does so already does not matter.
+            std::fs::remove_dir(&path).unwrap();
+            std::fs::create_dir(&path).unwrap();
+            drop(sweep);
+            let locked = stage.join().unwrap();
+            let there = std::fs::metadata(&path).unwrap().ino();
+            assert!(locked.is_none_or(|file| file.metadata().unwrap().ino() == there));
+        });
+    }
+
+    /// Sweeps at every moment, beside stages that are kept: none loses what it has unpacked.
+    #[test]
+    fn a_sweep_does_not_remove_what_is_alive() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path());
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    store.sweep().unwrap();
+                }
+            });
+            for number in 0..300 {
+                let staged = store.stage(&mut &archive("file", b"text")[..]).unwrap();
+                let id = Digest::of(number.to_string());
+                store.keep(staged, &id).unwrap();
+                assert!(store.open(&id).unwrap().path().join("file").exists());
+                store.delete(&id).unwrap();
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
     }
 
     #[test]

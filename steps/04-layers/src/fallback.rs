@@ -1,4 +1,4 @@
-//! Overlayfs before Linux 6.5: all lower layers in one string of mount(2), which has room for a page.
+//! Overlayfs before Linux 6.8: all lower layers in one string of mount(2), which has room for a page.
 //!
 //! A hundred absolute paths do not fit. So each layer is opened, and is called by its number: with `/proc/self/fd` as the
 //! working directory, `7:8:9` are three layers. 500 of them need less than 2,500 bytes.
@@ -60,13 +60,12 @@ fn options(overlay: &Overlay, lower: &[OwnedFd]) -> nix::Result<CString> {
         }
     }
     for (key, value) in overlay.options() {
-        options.extend(format!(",{key}").bytes());
-        options.extend(
-            value
-                .map(|value| format!("={value}"))
-                .unwrap_or_default()
-                .bytes(),
-        );
+        options.push(b',');
+        options.extend(key.to_bytes());
+        if let Some(value) = value {
+            options.push(b'=');
+            options.extend(value.to_bytes());
+        }
     }
     if options.len() >= 4096 {
         return Err(Errno::E2BIG);

@@ -1,17 +1,15 @@
-//! `layers`: archives to layers, and layers to archives.
+//! `layers`: a command in namespaces, a root file system of layers, and cgroups of its own.
 
-use std::io::{BufReader, BufWriter, stdin, stdout};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
+use cgroups::actions;
 use clap::{Parser, Subcommand};
-use kit::{Error, Result};
-use layers::extract::{Options, extract};
-use layers::pack::pack;
-use layers::tar::Limits;
-use layers::whiteout::Namespace;
+use kit::Result;
+use layers::cli::{DiffOptions, PackOptions, RunOptions, UnpackOptions};
+use namespaces::Mechanisms;
+use namespaces::cli::{push_terminal, run};
 
-/// Unpack archives into layers of overlayfs, and pack layers into archives.
+/// Run a command in namespaces, a root file system of layers, and cgroups of its own.
 #[derive(Parser)]
 #[command(name = "layers", version)]
 struct Cli {
@@ -21,61 +19,61 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Unpack an archive from standard input into an empty directory
-    Unpack {
-        /// Made if it is missing
-        directory: PathBuf,
-    },
-    /// Pack a layer's directory into an archive on standard output
-    Pack {
-        /// The layer
-        directory: PathBuf,
-    },
+    /// Run a command in new namespaces and cgroups, with layers for a root file system
+    Run(Box<RunOptions>),
+    /// Unpack an archive into a layer, and print its digest
+    Unpack(UnpackOptions),
+    /// Pack a layer into an archive on standard output
+    Pack(PackOptions),
+    /// Show what a layer changes: A for added, C for changed, D for deleted
+    Diff(DiffOptions),
+    #[command(flatten)]
+    Running(actions::Action),
 }
 
 fn main() -> ExitCode {
     let result = match kit::program::parse::<Cli>().map(|cli| cli.action) {
-        Ok(Action::Unpack { directory }) => unpack(&directory),
-        Ok(Action::Pack { directory }) => {
-            pack(&directory, namespace(), BufWriter::new(stdout().lock())).map(|_| ())
-        }
-        Err(code) => return code,
+        Ok(Action::Run(options)) => run_container(&options),
+        Ok(Action::Unpack(options)) => unpack(&options),
+        Ok(Action::Pack(options)) => pack(&options),
+        Ok(Action::Diff(options)) => diff(&options),
+        Ok(Action::Running(action)) => action.run(),
+        Err(code) => Ok(code),
     };
-    kit::program::finish("layers", result.map(|()| ExitCode::SUCCESS))
+    kit::program::finish("layers", result)
 }
 
-fn unpack(directory: &PathBuf) -> Result<()> {
-    std::fs::create_dir_all(directory)
-        .map_err(|e| Error::io("make the directory", directory, &e))?;
-    let is_empty = std::fs::read_dir(directory)
-        .map_err(|e| Error::io("list", directory, &e))?
-        .next()
-        .is_none();
-    if !is_empty {
-        return Err(Error::new(format!("{} is not empty", directory.display()))
-            .hint("a layer is unpacked into a directory of its own"));
+fn run_container(options: &RunOptions) -> Result<ExitCode> {
+    let namespaces = options.namespaces()?;
+    let common = &options.cgroups.rootfs.namespaces;
+    let command = common.command(&namespaces.hostname)?;
+    let cgroup = options.cgroups.cgroup(&namespaces)?;
+    let mut mechanisms: Mechanisms = vec![Box::new(namespaces)];
+    let layers = options.layers();
+    let rootfs = options.rootfs(layers.as_ref())?;
+    if let Some(layers) = layers {
+        mechanisms.push(Box::new(layers));
     }
-    let options = Options {
-        namespace: namespace(),
-        keep_owners: is_root(),
-        limits: Limits::default(),
-    };
-    extract(
-        BufReader::with_capacity(1 << 16, stdin().lock()),
-        directory,
-        options,
-    )
-    .map(|_| ())
-}
-
-fn is_root() -> bool {
-    nix::unistd::geteuid().is_root()
-}
-
-fn namespace() -> Namespace {
-    if is_root() {
-        Namespace::Trusted
-    } else {
-        Namespace::User
+    if let Some(rootfs) = rootfs {
+        mechanisms.push(Box::new(rootfs));
     }
+    mechanisms.push(Box::new(cgroup));
+    push_terminal(&mut mechanisms, &common.process);
+    run(&command, mechanisms, common.pid_file.as_deref())
+}
+
+fn unpack(options: &UnpackOptions) -> Result<ExitCode> {
+    let digest = options.unpack()?;
+    kit::program::show(format!("{digest}\n").as_bytes())
+}
+
+fn pack(options: &PackOptions) -> Result<ExitCode> {
+    if let Some(note) = options.pack(std::io::stdout().lock())? {
+        kit::program::note(&note);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn diff(options: &DiffOptions) -> Result<ExitCode> {
+    kit::program::show(&options.lines()?)
 }

@@ -3,7 +3,7 @@
 //! What is to be mounted is a [`Overlay`], pure data; [`Overlay::mount`] is the few system calls, made in the child. The
 //! result is a *detached* mount, a descriptor: no directory of the host ever has it on it, so none is left behind.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -73,6 +73,7 @@ impl Overlay {
         Ok(self)
     }
 
+    // ANCHOR: options
     /// The mount's options, in the order in which they are set.
     ///
     /// * `index=off`: an index would bind an upper directory to the very file handles of its lower ones, and a layer that
@@ -82,17 +83,22 @@ impl Overlay {
     /// * `xino=auto`: inode numbers that stay the same, and are unique, where the file system below has bits to spare.
     /// * `userxattr`: in a user namespace, overlayfs may keep its marks only in `user.overlay.*` (Linux 5.11). It implies
     ///   the second line.
-    pub(crate) fn options(&self) -> Vec<(&'static str, Option<&'static str>)> {
-        let mut options = vec![("index", Some("off")), ("xino", Some("auto"))];
+    pub(crate) fn options(&self) -> &'static [(&'static CStr, Option<&'static CStr>)] {
         match self.namespace {
-            Namespace::User => options.push(("userxattr", None)),
-            Namespace::Trusted => {
-                options.push(("metacopy", Some("off")));
-                options.push(("redirect_dir", Some("nofollow")));
-            }
+            Namespace::User => &[
+                (c"index", Some(c"off")),
+                (c"xino", Some(c"auto")),
+                (c"userxattr", None),
+            ],
+            Namespace::Trusted => &[
+                (c"index", Some(c"off")),
+                (c"xino", Some(c"auto")),
+                (c"metacopy", Some(c"off")),
+                (c"redirect_dir", Some(c"nofollow")),
+            ],
         }
-        options
     }
+    // ANCHOR_END: options
 
     pub(crate) fn lower(&self) -> &[CString] {
         &self.lower
@@ -104,36 +110,53 @@ impl Overlay {
             .map(|writable| (&writable.upper, &writable.work))
     }
 
-    /// Mounts it, detached. For the child: system calls only, but for the fallback.
+    /// Mounts it, detached. For the child.
+    ///
+    /// Before Linux 6.8 a layer cannot be given by itself, and no kernel takes more than 255 bytes as the value of an
+    /// option. Both are EINVAL, from one call or another; then the old way is tried, which knows neither limit.
     pub fn mount(&self) -> Result<OwnedFd, Failure<'_>> {
+        match self.mount_one_by_one() {
+            Err(first) if first.errno == Errno::EINVAL => {
+                self.mount_by_string().map_err(|second| match second.errno {
+                    Errno::EINVAL => first,
+                    _ => second,
+                })
+            }
+            other => other,
+        }
+    }
+
+    // ANCHOR: mount
+    fn mount_one_by_one(&self) -> Result<OwnedFd, Failure<'_>> {
         let top = self.lower[0].to_bytes();
         let fails = |errno| Failure::new(MOUNT, top, errno);
         let overlay = FileSystem::open(c"overlay").map_err(fails)?;
-        for (index, lower) in self.lower.iter().enumerate() {
-            match overlay.set(c"lowerdir+", lower) {
-                Ok(()) => {}
-                // The kernel is older than 6.5, and takes all of them in one string only.
-                Err(Errno::EINVAL) if index == 0 => return fallback::mount(self).map_err(fails),
-                Err(errno) => return Err(Failure::new(ADD_LAYER, lower.to_bytes(), errno)),
+        // What mountinfo shows as the source; else it would be "none".
+        overlay.set(c"source", c"overlay").map_err(fails)?;
+        for lower in &self.lower {
+            let added = overlay.set(c"lowerdir+", lower);
+            added.map_err(Failure::of(ADD_LAYER, lower.to_bytes()))?;
+        }
+        if let Some(Writable { upper, work }) = &self.writable {
+            for (key, path) in [(c"upperdir", upper), (c"workdir", work)] {
+                let set = overlay.set(key, path);
+                set.map_err(Failure::of(ADD_UPPER, path.to_bytes()))?;
             }
         }
-        if let Some(writable) = &self.writable {
-            let set = |key, path: &CString| overlay.set(key, path);
-            set(c"upperdir", &writable.upper)
-                .map_err(|errno| Failure::new(ADD_UPPER, self.upper_bytes(), errno))?;
-            set(c"workdir", &writable.work)
-                .map_err(|errno| Failure::new(ADD_UPPER, self.upper_bytes(), errno))?;
-        }
         for (key, value) in self.options() {
-            set_option(&overlay, key, value).map_err(fails)?;
+            match value {
+                Some(value) => overlay.set(key, value),
+                None => overlay.set_flag(key),
+            }
+            .map_err(fails)?;
         }
         overlay.mount(0).map_err(fails)
     }
+    // ANCHOR_END: mount
 
-    fn upper_bytes(&self) -> &[u8] {
-        self.writable
-            .as_ref()
-            .map_or(b"", |writable| writable.upper.to_bytes())
+    /// The same as kernels before 6.8 need it: see `fallback.rs`. [`mount`](Self::mount) comes to it by itself.
+    pub fn mount_by_string(&self) -> Result<OwnedFd, Failure<'_>> {
+        fallback::mount(self).map_err(Failure::of(MOUNT, self.lower[0].to_bytes()))
     }
 
     /// The likely cause of a failure of [`mount`](Self::mount).
@@ -157,18 +180,6 @@ impl Overlay {
 const MOUNT: &str = "mount the layers, topmost";
 const ADD_LAYER: &str = "add the layer";
 const ADD_UPPER: &str = "add the writable layer";
-
-fn set_option(overlay: &FileSystem, key: &str, value: Option<&str>) -> nix::Result<()> {
-    // Keys and values are ours, and short: this cannot fail late.
-    let key = CString::new(key).map_err(|_| Errno::EINVAL)?;
-    match value {
-        None => overlay.set_flag(&key),
-        Some(value) => {
-            let value = CString::new(value).map_err(|_| Errno::EINVAL)?;
-            overlay.set(&key, &value)
-        }
-    }
-}
 
 fn absolute(path: &Path) -> Result<CString> {
     if !path.is_absolute() {
@@ -207,8 +218,8 @@ mod tests {
     #[test]
     fn a_user_namespace_keeps_its_marks_elsewhere() {
         let options = |namespace| Overlay::new(&["/l".into()], namespace).unwrap().options();
-        assert!(options(Namespace::User).contains(&("userxattr", None)));
-        assert!(!options(Namespace::Trusted).contains(&("userxattr", None)));
-        assert!(options(Namespace::Trusted).contains(&("metacopy", Some("off"))));
+        assert!(options(Namespace::User).contains(&(c"userxattr", None)));
+        assert!(!options(Namespace::Trusted).contains(&(c"userxattr", None)));
+        assert!(options(Namespace::Trusted).contains(&(c"metacopy", Some(c"off"))));
     }
 }

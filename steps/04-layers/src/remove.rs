@@ -1,7 +1,8 @@
 //! Removing a tree that somebody else may have made: without following a link, and however deep it is.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 
 use kit::{Error, Result};
 use nix::dir::Dir;
@@ -55,7 +56,7 @@ struct Level {
 impl Level {
     fn open(parent: BorrowedFd<'_>, name: &CStr) -> Result<Self> {
         let fails = |errno| failed(name, errno);
-        let directory = open_directory(parent, name)?;
+        let directory = open_writable(parent, name)?;
         let identity = identity(&directory).map_err(fails)?;
         let mut left = Vec::new();
         for entry in Dir::from_fd(directory).map_err(fails)?.iter() {
@@ -93,6 +94,21 @@ fn identity(directory: &OwnedFd) -> nix::Result<(u64, u64)> {
 fn open_directory(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     openat(parent, name, flags, Mode::empty()).map_err(|errno| failed(name, errno))
+}
+
+/// Opened, and such that its entries can be removed. An ordinary user has to give himself the right first: overlayfs
+/// makes a directory of mode 0 in every work directory, and images have some of mode 0555.
+fn open_writable(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let place = openat(parent, name, flags, Mode::empty()).map_err(|errno| failed(name, errno))?;
+    let status = fstat(&place).map_err(|errno| failed(name, errno))?;
+    if status.st_mode & 0o700 != 0o700 {
+        // fchmod takes no O_PATH descriptor; this is the same inode, whoever renames it meanwhile. What cannot be
+        // changed is refused where it matters.
+        let path = format!("/proc/self/fd/{}", place.as_raw_fd());
+        let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700));
+    }
+    open_directory(parent, name)
 }
 
 /// False if it is a directory, which unlink does not remove.

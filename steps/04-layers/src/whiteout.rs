@@ -49,6 +49,17 @@ pub enum Namespace {
 }
 
 impl Namespace {
+    /// That of whoever mounts without a user namespace of his own: `trusted.` needs CAP_SYS_ADMIN of the host, which even
+    /// root does not have inside a user namespace.
+    pub fn here() -> Self {
+        let is_initial = std::fs::read_to_string("/proc/self/uid_map")
+            .is_ok_and(|map| map.split_whitespace().eq(["0", "0", "4294967295"]));
+        match is_initial && nix::unistd::geteuid().is_root() {
+            true => Self::Trusted,
+            false => Self::User,
+        }
+    }
+
     /// The attribute that makes a directory opaque if its value is `y`.
     pub fn opaque(self) -> &'static str {
         match self {

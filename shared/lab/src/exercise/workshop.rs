@@ -303,6 +303,7 @@ pub(crate) fn dependencies(repository: &Path, step: &str, with_checks: bool) -> 
     for (name, folder) in [
         ("namespaces", "steps/01-namespaces"),
         ("rootfs", "steps/02-rootfs"),
+        ("cgroups", "steps/03-cgroups"),
     ] {
         if name == step {
             break;

@@ -103,12 +103,12 @@ impl Run<'_> {
         Ok((reader.results, well))
     }
 
-    /// In the words of `harness`: all is promised but what the other boot is for.
+    /// In the words of `harness`: all is promised but what the other boot is for, and a network, which the guest has not.
     fn job(&self, hierarchy: Hierarchy) -> String {
         let steering = match hierarchy {
-            Hierarchy::V2 => "export DRYDOCK_PROMISES=all,-cgroup1",
+            Hierarchy::V2 => "export DRYDOCK_PROMISES=all,-cgroup1,-mirror",
             Hierarchy::V1 => {
-                "export DRYDOCK_PROMISES=all,-cgroup2 DRYDOCK_ONLY=cgroup1,controllers"
+                "export DRYDOCK_PROMISES=all,-cgroup2,-mirror DRYDOCK_ONLY=cgroup1,controllers"
             }
         };
         // Translated instructions take ten times as long as the processor's own.

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 
 use super::*;
 use crate::bind::{Bind, Tmpfs};
+use crate::source::Source;
 use crate::table::Table;
 
 const ROOT: Surroundings = Surroundings {
@@ -45,6 +46,7 @@ fn planned(options: &Options, surroundings: Surroundings) -> Result<MountPlan> {
 
 fn table(options: &Options, surroundings: Surroundings) -> Table {
     let root = Pinned::imagined("/srv/image", true);
+    let root = Source::Directory(root);
     Table::new(&root, &planned(options, surroundings).unwrap())
 }
 

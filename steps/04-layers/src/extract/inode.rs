@@ -70,7 +70,7 @@ impl Maker {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let directory = openat(at.parent, at.name, flags, Mode::empty())
             .map_err(failed("open the directory"))?;
-        self.furnish(directory.as_fd(), entry)?;
+        self.furnish_directory(directory.as_fd(), entry)?;
         if was_whiteout {
             // Gone and there again, in one layer: a new directory, in which nothing of the lower one is seen.
             make_opaque(directory.as_fd(), self.options.namespace)?;
@@ -78,6 +78,7 @@ impl Maker {
         Ok(Made { replaced })
     }
 
+    // ANCHOR: file
     /// A regular file with its contents, at a place that is free.
     pub(super) fn file<R: Read>(
         &self,
@@ -92,6 +93,10 @@ impl Maker {
             .map_err(failed("make the file"))?;
         let mut written = 0;
         reader.copy(|offset, bytes| {
+            // A hole is packed as zeroes, and zeroes are unpacked as a hole.
+            if bytes.iter().all(|byte| *byte == 0) {
+                return Ok(());
+            }
             written = offset + bytes.len() as u64;
             write_at(&file, bytes, offset)
         })?;
@@ -102,6 +107,7 @@ impl Maker {
         self.furnish(file.as_fd(), entry)?;
         set_time(file.as_fd(), entry.mtime)
     }
+    // ANCHOR_END: file
 
     /// Another name for an inode of this layer. True if something had to go for it.
     pub(super) fn hard_link(
@@ -114,7 +120,7 @@ impl Maker {
             parent: target_parent,
             name: target,
         };
-        let Some(wanted) = lookup(wanted)? else {
+        let Some(wanted) = lookup(wanted)?.filter(|stat| !is_whiteout(stat)) else {
             return Err(Error::sys("link to", shown(target), Errno::ENOENT)
                 .hint("a hard link's target must come before it, in the same layer"));
         };
@@ -192,6 +198,24 @@ impl Maker {
             }
             Some(_) => Ok(()),
         }
+    }
+
+    /// A directory stays ours to write to until [`set_directory_mode`](Self::set_directory_mode).
+    pub(super) fn furnish_directory(&self, directory: BorrowedFd<'_>, entry: &Entry) -> Result<()> {
+        self.furnish(directory, entry)?;
+        if !self.options.keep_owners {
+            let open = Mode::from_bits_truncate(entry.mode) | Mode::S_IRWXU;
+            fchmod(directory, open).map_err(failed("set the mode"))?;
+        }
+        Ok(())
+    }
+
+    /// The mode that it shall keep. Root did not need to wait for it.
+    pub(super) fn set_directory_mode(&self, directory: BorrowedFd<'_>, mode: Mode) -> Result<()> {
+        if self.options.keep_owners {
+            return Ok(());
+        }
+        fchmod(directory, mode).map_err(failed("set the mode"))
     }
 
     /// Owner, then mode, then attributes: a change of owner clears setuid (chown(2)) and file capabilities.

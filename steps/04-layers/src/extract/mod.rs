@@ -59,7 +59,7 @@ pub fn extract(input: impl Read, directory: &Path, options: Options) -> Result<U
     let mut extraction = Extraction {
         parents: Parents::new(&root),
         maker: Maker::new(options),
-        directory_times: Vec::new(),
+        directories: Vec::new(),
         unpacked: Unpacked::default(),
         options,
     };
@@ -70,15 +70,16 @@ pub fn extract(input: impl Read, directory: &Path, options: Options) -> Result<U
             .unpack(&entry, &mut reader)
             .map_err(|error| in_entry(&entry, error))?;
     }
-    extraction.set_directory_times()?;
+    extraction.finish_directories()?;
     Ok(extraction.unpacked)
 }
 
 struct Extraction<'a> {
     parents: Parents<'a>,
     maker: Maker,
-    /// A directory's time is set last: whatever is made in it later would change it.
-    directory_times: Vec<(Name, Time)>,
+    /// A directory's time is set last: whatever is made in it later would change it. So is its mode, where we are not
+    /// root: one that may not be written to must still take its entries.
+    directories: Vec<(Name, Time, Mode)>,
     unpacked: Unpacked,
     options: Options,
 }
@@ -86,6 +87,7 @@ struct Extraction<'a> {
 impl Extraction<'_> {
     fn unpack<R: Read>(&mut self, entry: &Entry, reader: &mut Reader<R>) -> Result<()> {
         let name = Name::parse(&entry.path)?;
+        check_capabilities(entry)?;
         let Some(last) = name.last() else {
             return self.unpack_root(entry);
         };
@@ -103,7 +105,7 @@ impl Extraction<'_> {
             Kind::Directory => {
                 let made = self.maker.directory(at, entry)?;
                 self.parents.forget_if(made.replaced);
-                self.directory_times.push((name, entry.mtime));
+                self.directories.push((name, entry.mtime, mode(entry)));
             }
             Kind::HardLink { target } => {
                 let target = Name::parse(target)?;
@@ -121,7 +123,7 @@ impl Extraction<'_> {
                 self.parents.forget_if(replaced);
                 if let Kind::File { size } = kind {
                     self.maker.file(at, entry, *size, reader)?;
-                    self.unpacked.size += size;
+                    self.unpacked.size = self.unpacked.size.saturating_add(*size);
                 } else {
                     self.maker.special(at, entry)?;
                 }
@@ -135,8 +137,9 @@ impl Extraction<'_> {
         if entry.kind != Kind::Directory {
             return Err(Error::new("only a directory can be the root of a layer"));
         }
-        self.maker.furnish(self.parents.root(), entry)?;
-        self.directory_times.push((Name::default(), entry.mtime));
+        self.maker.furnish_directory(self.parents.root(), entry)?;
+        self.directories
+            .push((Name::default(), entry.mtime, mode(entry)));
         Ok(())
     }
 
@@ -156,15 +159,24 @@ impl Extraction<'_> {
         }
     }
 
-    fn set_directory_times(&mut self) -> Result<()> {
-        for (name, time) in std::mem::take(&mut self.directory_times) {
+    fn finish_directories(&mut self) -> Result<()> {
+        let mut directories = std::mem::take(&mut self.directories);
+        // The deepest first: a parent may not be searched any more once it has its mode. Stable, so that the last of
+        // two entries for one directory still wins.
+        directories.sort_by_key(|(name, ..)| std::cmp::Reverse(name.components().len()));
+        for (name, time, mode) in directories {
             // It may have been replaced by a later entry, and its time with it.
             if let Some(directory) = self.parents.directory(&name)? {
+                self.maker.set_directory_mode(directory.as_fd(), mode)?;
                 inode::set_time(directory.as_fd(), time)?;
             }
         }
         Ok(())
     }
+}
+
+fn mode(entry: &Entry) -> Mode {
+    Mode::from_bits_truncate(entry.mode)
 }
 
 /// Attributes that may be set from an archive.
@@ -174,6 +186,16 @@ fn attributes(entry: &Entry) -> impl Iterator<Item = (&[u8], &[u8])> {
         .iter()
         .map(|(name, value)| (&name[..], &value[..]))
         .filter(|(name, _)| !is_overlays_own(name))
+}
+
+/// Empty ones the kernel takes, and then refuses to give back (EINVAL): nobody could copy or pack the file again.
+fn check_capabilities(entry: &Entry) -> Result<()> {
+    match entry.xattrs.get(&b"security.capability"[..]) {
+        Some(value) if value.is_empty() => Err(Error::new(
+            "its capabilities (security.capability) are empty, which is not in their form",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn in_entry(entry: &Entry, error: Error) -> Error {

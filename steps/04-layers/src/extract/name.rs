@@ -4,6 +4,8 @@ use std::ffi::{CStr, CString};
 
 use kit::{Error, Result};
 
+use crate::whiteout::Whiteout;
+
 /// The components of a relative path without `.` and `..`; none for the root.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Name {
@@ -27,7 +29,16 @@ impl Name {
             .filter(|part| !part.is_empty() && **part != b"."[..])
             .map(component)
             .collect::<Result<_>>()?;
-        Ok(Self { components })
+        let name = Self { components };
+        match name
+            .parents()
+            .iter()
+            .any(|part| Whiteout::parse(part.to_bytes()).is_some())
+        {
+            // It could never be packed again.
+            true => Err(hostile("a directory that is called like a whiteout")),
+            false => Ok(name),
+        }
     }
 
     pub(super) fn last(&self) -> Option<&CStr> {
@@ -71,8 +82,9 @@ pub(super) fn joined(components: &[CString]) -> CString {
 }
 
 fn hostile(what: &str) -> Error {
-    Error::new(format!("the archive has {what}, and is refused"))
-        .hint("an honest layer names its files relative to its root: whoever made this archive wants to write elsewhere")
+    Error::new(format!("the archive has {what}, and is refused")).hint(
+        "an honest layer names its files relative to its root, and by names that a file can have",
+    )
 }
 
 #[cfg(test)]
@@ -99,7 +111,8 @@ mod tests {
     #[test]
     fn hostile_names_are_refused() {
         let long = [b"x/".repeat(3000), b"y".to_vec()].concat();
-        let cases: [&[u8]; 7] = [
+        let cases: [&[u8]; 8] = [
+            b".wh.dir/file",
             b"/etc/passwd",
             b"../x",
             b"a/../b",

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use kit::sys::descriptor::openat2;
 use kit::{Error, Result};
 use nix::errno::Errno;
-use nix::sys::stat::{Mode, mkdirat};
+use nix::sys::stat::{Mode, fchmod, mkdirat};
 
 use super::name::{Name, joined};
 
@@ -17,8 +17,10 @@ pub(super) struct Parents<'a> {
     last: Option<(Vec<CString>, Rc<OwnedFd>)>,
 }
 
+// ANCHOR: below
 /// Below the root, and no way through procfs.
 const BELOW: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_MAGICLINKS;
+// ANCHOR_END: below
 
 impl<'a> Parents<'a> {
     pub(super) fn new(root: &'a OwnedFd) -> Self {
@@ -70,10 +72,12 @@ impl<'a> Parents<'a> {
         }
     }
 
+    // ANCHOR: open
     fn open(&self, components: &[CString]) -> nix::Result<OwnedFd> {
         let flags = libc::O_RDONLY | libc::O_DIRECTORY;
         openat2(self.root, &joined(components), flags, 0, BELOW)
     }
+    // ANCHOR_END: open
 
     fn make(&self, components: &[CString]) -> nix::Result<OwnedFd> {
         let mut directory = self.open(&[])?;
@@ -86,7 +90,10 @@ impl<'a> Parents<'a> {
                         component.as_c_str(),
                         Mode::from_bits_truncate(0o755),
                     )?;
-                    self.open(way)?
+                    let made = self.open(way)?;
+                    // Whatever our umask is.
+                    fchmod(&made, Mode::from_bits_truncate(0o755))?;
+                    made
                 }
                 other => other?,
             };

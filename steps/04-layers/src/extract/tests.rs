@@ -260,6 +260,30 @@ fn overlays_own_attributes_are_not_taken_from_an_archive() {
 }
 
 #[test]
+fn capabilities_that_could_not_be_read_again_are_refused() {
+    let mut hostile = file("file", 8);
+    hostile
+        .xattrs
+        .insert(b"security.capability".to_vec(), Vec::new());
+    let error = Scene::new().unpack(&[hostile]).unwrap_err();
+    assert!(error.to_string().contains("empty"), "{error}");
+}
+
+#[test]
+fn zeroes_become_holes() {
+    let scene = Scene::new();
+    let mut writer = Writer::new(Vec::new());
+    let contents = [vec![1; 1 << 17], vec![0; 1 << 19]].concat();
+    writer
+        .append_file(&file("zeroes", contents.len() as u64), &contents[..])
+        .unwrap();
+    let archive = writer.finish().unwrap();
+    extract(&archive[..], &scene.0.path().join("layer"), OPTIONS).unwrap();
+    assert!(fs::read(scene.path("zeroes")).unwrap() == contents);
+    assert!(fs::metadata(scene.path("zeroes")).unwrap().blocks() * 512 < 1 << 19);
+}
+
+#[test]
 fn sparse_files_of_gnu_tar_keep_their_holes() {
     for format in ["gnu", "posix"] {
         for version in ["0.0", "0.1", "1.0"] {

@@ -75,6 +75,7 @@ impl<R: Read> Reader<R> {
                 return self.finish(&overrides);
             };
             self.count_entry()?;
+            overrides.is_pending |= matches!(header.type_flag(), b'x' | b'L' | b'K');
             match header.type_flag() {
                 // Global records: Docker's and Podman's readers ignore them, and an archive must not mean one thing
                 // to one program and another to the next.
@@ -189,12 +190,9 @@ impl<R: Read> Reader<R> {
 
     /// Notes where the contents of a file are, and returns its size.
     fn open_file(&mut self, header: &Header, stored: u64, sparse: Option<Sparse>) -> Result<u64> {
+        self.count_data(stored)?;
         self.left = stored;
-        self.padding = stored.next_multiple_of(BLOCK as u64) - stored;
-        self.data = self.data.saturating_add(stored);
-        if self.data > self.limits.data {
-            return Err(over(&format!("{} bytes of files", self.limits.data)));
-        }
+        self.padding = padding(stored);
         let map = match sparse {
             _ if header.type_flag() == b'S' => sparse::old_gnu(header, || self.block_or_error())?,
             Some(Sparse {
@@ -224,7 +222,7 @@ impl<R: Read> Reader<R> {
         }
         let mut body = vec![0; size as usize];
         self.fill(&mut body)?;
-        self.skip(size.next_multiple_of(BLOCK as u64) - size)?;
+        self.skip(padding(size))?;
         Ok(body)
     }
 
@@ -232,6 +230,14 @@ impl<R: Read> Reader<R> {
         self.entries += 1;
         if self.entries > self.limits.entries {
             return Err(over(&format!("{} entries", self.limits.entries)));
+        }
+        Ok(())
+    }
+
+    fn count_data(&mut self, bytes: u64) -> Result<()> {
+        self.data = self.data.saturating_add(bytes);
+        if self.data > self.limits.data {
+            return Err(over(&format!("{} bytes of files", self.limits.data)));
         }
         Ok(())
     }
@@ -245,9 +251,9 @@ impl<R: Read> Reader<R> {
     }
 
     /// After the end come zeroes only; what else would follow is hidden from every reader, and covered by the digest
-    /// all the same.
+    /// all the same. They count as data: compressed, a gigabyte of them takes a megabyte.
     fn finish(&mut self, overrides: &Overrides) -> Result<Option<Entry>> {
-        if overrides.path.is_some() {
+        if overrides.is_pending {
             return Err(truncated());
         }
         let mut buffer = vec![0; 64 * 1024];
@@ -260,6 +266,7 @@ impl<R: Read> Reader<R> {
                 return Err(Error::new("the archive goes on after its end")
                     .hint("two archives in one file, or data that no program would ever show"));
             }
+            self.count_data(got as u64)?;
         }
     }
 
@@ -312,6 +319,8 @@ impl<R: Read> Reader<R> {
 /// What extension headers say about the entry after them.
 #[derive(Debug, Default)]
 struct Overrides {
+    /// Whether there was such a header, so that an entry must follow.
+    is_pending: bool,
     path: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
     size: Option<u64>,
@@ -377,6 +386,11 @@ fn id(from_pax: Option<u64>, header: &Header, field: std::ops::Range<usize>) -> 
 fn device(header: &Header, field: std::ops::Range<usize>) -> Result<u32> {
     let number = header.number(field, "device")?;
     u32::try_from(number).map_err(|_| Error::new(format!("{number} is not a device number")))
+}
+
+/// What fills the last block of `size` bytes.
+fn padding(size: u64) -> u64 {
+    size.wrapping_neg() % BLOCK as u64
 }
 
 fn until_nul(mut text: Vec<u8>) -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! `cargo lab bench`: what a container start costs, as ratios to what one would run instead, all in one run.
 
 mod bundle;
+mod layers;
 mod memory;
 mod soak;
 mod speed;
@@ -19,7 +20,7 @@ use crate::ui::{self, say, step};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only this one: namespaces, rootfs, cgroups, memory or soak
+    /// Only this one: namespaces, rootfs, cgroups, layers, memory or soak
     name: Option<String>,
     /// Fail if a goal is missed
     #[arg(long)]
@@ -85,10 +86,11 @@ impl Figure {
 type Measure = fn(&Bench) -> Result<Vec<Figure>>;
 
 /// All there is to measure, in the order in which it is done.
-const MEASURES: [(&str, Measure); 5] = [
+const MEASURES: [(&str, Measure); 6] = [
     ("namespaces", speed::namespaces),
     ("rootfs", speed::rootfs),
     ("cgroups", speed::cgroups),
+    ("layers", layers::run),
     ("memory", memory::waiting_parent),
     ("soak", soak::run),
 ];

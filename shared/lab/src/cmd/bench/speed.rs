@@ -18,15 +18,15 @@ const WARMUP: &str = "2";
 const UNIFIED: &str = "/sys/fs/cgroup/unified";
 
 /// A comparison: ours, then each peer with its goal.
-struct Comparison {
-    ours: (String, Vec<String>),
-    peers: Vec<(String, Vec<String>, Option<f64>)>,
-    ground: Ground,
+pub(super) struct Comparison {
+    pub(super) ours: (String, Vec<String>),
+    pub(super) peers: Vec<(String, Vec<String>, Option<f64>)>,
+    pub(super) ground: Ground,
 }
 
 /// What all commands of a comparison find.
 #[derive(Clone, Copy)]
-enum Ground {
+pub(super) enum Ground {
     /// The machine as it is.
     AsItIs,
     /// A hybrid host without its v2 part, taken away in a mount namespace of the measurement's own: crun 1.8 refuses
@@ -111,13 +111,13 @@ fn bare(root: &str) -> Vec<String> {
     words(&["unshare", "-muinpf", &mount_proc, "chroot", root, COMMAND])
 }
 
-fn words(words: &[&str]) -> Vec<String> {
+pub(super) fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 impl Comparison {
     /// Runs the commands in turn, round after round, so that whatever slows the machine for a while slows all alike.
-    fn measure(&self, bench: &Bench) -> Result<Vec<Figure>> {
+    pub(super) fn measure(&self, bench: &Bench) -> Result<Vec<Figure>> {
         let commands: Vec<String> = std::iter::once(&self.ours.1)
             .chain(self.peers.iter().map(|(_, command, _)| command))
             .map(|command| quote(command))

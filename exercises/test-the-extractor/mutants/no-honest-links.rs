@@ -1,0 +1,42 @@
+//! belief: An honest archive has files and directories.
+//! truth: In most images /bin is a link to usr/bin, and a later layer puts files below it. A program that refuses links can unpack none of them.
+//< judge
+use Entry::{Directory, File, Link};
+let failed = |error: std::io::Error| error.to_string();
+let hostile: Vec<&[Entry<'_>]> = vec![
+    &[File("../outside/victim", "harm")],
+    &[Link("way", "../outside"), File("way/victim", "harm")],
+    &[Link("way", "../outside"), File("way/new", "harm")],
+    &[Link("file", "../outside/victim"), File("file", "harm")],
+    &[Link("way", "../outside"), Directory("way", 0o777)],
+];
+for (number, entries) in hostile.iter().enumerate() {
+    let scene = scratch.join(number.to_string());
+    let (layer, outside) = (scene.join("layer"), scene.join("outside"));
+    fs::create_dir_all(&layer).map_err(failed)?;
+    fs::create_dir_all(&outside).map_err(failed)?;
+    fs::write(outside.join("victim"), "untouched").map_err(failed)?;
+    fs::set_permissions(&outside, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+    let _ = unpack(entries, &layer);
+    let names = fs::read_dir(&outside).map_err(failed)?.count();
+    let mode = fs::metadata(&outside).map_err(failed)?.permissions().mode() & 0o7777;
+    let victim = fs::read_to_string(outside.join("victim")).map_err(failed)?;
+    if (names, mode, victim.as_str()) != (1, 0o700, "untouched") {
+        return Err(format!("{entries:?} has changed what is outside"));
+    }
+    let _ = (names, mode, victim);
+}
+let layer = scratch.join("honest");
+fs::create_dir(&layer).map_err(failed)?;
+let honest: Vec<Entry<'_>> = vec![Directory("usr", 0o755), File("usr/tool", "tool"), File("twice", "first"), File("twice", "last")];
+unpack(&honest, &layer)?;
+for entry in &honest {
+    if let File(name, contents) = entry
+        && *contents != "first"
+        && fs::read_to_string(layer.join(name)).map_err(failed)? != *contents
+    {
+        return Err(format!("{name} is wrong"));
+    }
+}
+Ok(())
+//>

@@ -1,0 +1,171 @@
+//! The layer that a container writes to: one for a while below the data root, or one that the user keeps.
+
+use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+
+use kit::id::Id;
+use kit::{Error, Result};
+
+use crate::directories::{lock, remove_tree};
+
+/// A writable layer that is removed when it is dropped. If we are killed before that, the next one that is made finds
+/// it without its lock, and removes it.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    path: PathBuf,
+    _lock: File,
+    is_removed: bool,
+}
+
+impl Scratch {
+    /// A new one, locked. What the container sees as its root has the owner and the mode of its topmost directory, so
+    /// these are `top`'s.
+    pub(crate) fn new(top: Option<&Path>) -> Result<Self> {
+        let root = kit::roots::data().join("writable");
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&root)
+            .map_err(|e| {
+                Error::io("make the directory", &root, &e)
+                    .hint("run it with sudo, or set DRYDOCK_ROOT to a directory of your own")
+            })?;
+        sweep(&root)?;
+        let scratch = Self::claim(&root)?;
+        let made = |path: &Path| {
+            DirBuilder::new()
+                .mode(0o700)
+                .create(path)
+                .map_err(|e| Error::io("make the directory", path, &e))
+        };
+        made(&scratch.work())?;
+        made(&scratch.upper())?;
+        furnish(&scratch.upper(), top)?;
+        Ok(scratch)
+    }
+
+    fn claim(root: &Path) -> Result<Self> {
+        loop {
+            let path = root.join(Id::random()?.short());
+            fs::create_dir(&path).map_err(|e| Error::io("make the directory", &path, &e))?;
+            // None: a sweep has taken it for a dead one's.
+            if let Some(lock) = lock(&path)? {
+                return Ok(Self {
+                    path,
+                    _lock: lock,
+                    is_removed: false,
+                });
+            }
+        }
+    }
+
+    pub(crate) fn upper(&self) -> PathBuf {
+        self.path.join("upper")
+    }
+
+    pub(crate) fn work(&self) -> PathBuf {
+        self.path.join("work")
+    }
+
+    /// Removes it, with all that the container has written.
+    pub(crate) fn remove(mut self) -> Result<()> {
+        self.is_removed = true;
+        remove_tree(&self.path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !self.is_removed {
+            // What cannot be removed now is left to the next sweep.
+            let _ = remove_tree(&self.path);
+        }
+    }
+}
+
+/// Removes what the dead have left.
+fn sweep(root: &Path) -> Result<()> {
+    let fails = |e| Error::io("list", root, &e);
+    for entry in fs::read_dir(root).map_err(fails)? {
+        let path = entry.map_err(fails)?.path();
+        let Ok(file) = File::open(&path) else {
+            continue;
+        };
+        match file.try_lock() {
+            Ok(()) => remove_tree(&path)?,
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(e)) => return Err(Error::io("lock", &path, &e)),
+        }
+    }
+    Ok(())
+}
+
+fn furnish(upper: &Path, top: Option<&Path>) -> Result<()> {
+    let Some(top) = top else {
+        return Ok(());
+    };
+    let status = fs::metadata(top).map_err(|e| Error::io("look at the layer", top, &e))?;
+    // An ordinary user can give nothing away, and has nothing that is not his own.
+    if nix::unistd::geteuid().is_root() {
+        chown(upper, Some(status.uid()), Some(status.gid()))
+            .map_err(|e| Error::io("set the owner of", upper, &e))?;
+    }
+    fs::set_permissions(upper, Permissions::from_mode(status.mode() & 0o7777))
+        .map_err(|e| Error::io("set the mode of", upper, &e))
+}
+
+/// A writable layer that the user keeps, and its lock.
+pub(crate) fn claim(upper: &Path, work: &Path) -> Result<(PathBuf, PathBuf, File)> {
+    let (upper, work) = (directory(upper)?, directory(work)?);
+    let device = |path: &Path| {
+        fs::metadata(path)
+            .map(|status| status.dev())
+            .map_err(|e| Error::io("look at", path, &e))
+    };
+    if device(&upper)? != device(&work)? {
+        return Err(Error::new(format!(
+            "the writable layer {} and its work directory {} are on different file systems",
+            upper.display(),
+            work.display()
+        ))
+        .hint("overlayfs makes a file in the one and renames it into the other: put them side by side"));
+    }
+    if upper.starts_with(&work) || work.starts_with(&upper) {
+        return Err(Error::new(format!(
+            "the writable layer {} and its work directory {} lie in each other",
+            upper.display(),
+            work.display()
+        ))
+        .hint("put them side by side"));
+    }
+    let file = File::open(&work).map_err(|e| Error::io("open", &work, &e))?;
+    match file.try_lock() {
+        Ok(()) => Ok((upper, work, file)),
+        Err(TryLockError::WouldBlock) => Err(Error::new(format!(
+            "the writable layer {} is in use by another container",
+            upper.display()
+        ))
+        .hint("give each container an --upper and a --work of its own; --layer may be shared")),
+        Err(TryLockError::Error(e)) => Err(Error::io("lock", &work, &e)),
+    }
+}
+
+/// The layers by their absolute paths: the child mounts them from another working directory.
+pub(crate) fn directories(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    paths.iter().map(|path| directory(path)).collect()
+}
+
+fn directory(path: &Path) -> Result<PathBuf> {
+    let absolute = fs::canonicalize(path).map_err(|e| {
+        Error::io("open the layer", path, &e)
+            .hint("a layer is a directory: `layers unpack DIR <archive.tar` makes one")
+    })?;
+    if !absolute.is_dir() {
+        return Err(
+            Error::new(format!("the layer {} is not a directory", path.display()))
+                .hint("unpack the archive first: `layers unpack DIR <archive.tar`"),
+        );
+    }
+    Ok(absolute)
+}

@@ -1,0 +1,426 @@
+//! Archives that mean harm, unpacked by root: each is refused, or stays where it belongs.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use harness::{Need, Test, test};
+use layers::tar::{Entry, Kind, Writer};
+
+use crate::common::{ROOT, archive, entry, fresh, layers, packed, shell, unpack, unpacked};
+
+pub(crate) fn tests() -> Vec<Test> {
+    vec![
+        test(
+            "archives_that_reach_outside",
+            &ROOT,
+            archives_that_reach_outside,
+        ),
+        test(
+            "archives_that_stay_inside",
+            &ROOT,
+            archives_that_stay_inside,
+        ),
+        test("archives_of_the_corpus", &ROOT, archives_of_the_corpus),
+        test(
+            "archives_that_are_damaged",
+            &ROOT,
+            archives_that_are_damaged,
+        ),
+        test("a_gzip_bomb", &ROOT, a_gzip_bomb),
+        test("a_million_entries", &ROOT, a_million_entries),
+        test("names_that_are_not_utf8", &ROOT, names_that_are_not_utf8),
+        test(
+            "devices_by_an_ordinary_user",
+            &[Need::Root],
+            devices_by_an_ordinary_user,
+        ),
+        test(
+            "a_device_that_is_a_whiteout",
+            &ROOT,
+            a_device_that_is_a_whiteout,
+        ),
+        test("overlays_own_attributes", &ROOT, overlays_own_attributes),
+    ]
+}
+
+fn file(path: &str) -> Entry {
+    entry(path.as_bytes(), Kind::File { size: 8 })
+}
+
+fn directory(path: &str) -> Entry {
+    let mut directory = entry(path.as_bytes(), Kind::Directory);
+    directory.mode = 0o777;
+    directory
+}
+
+fn symlink(path: &str, target: &str) -> Entry {
+    let target = target.into();
+    entry(path.as_bytes(), Kind::Symlink { target })
+}
+
+fn hard_link(path: &str, target: &str) -> Entry {
+    let target = target.into();
+    entry(path.as_bytes(), Kind::HardLink { target })
+}
+
+fn device(path: &str) -> Entry {
+    entry(
+        path.as_bytes(),
+        Kind::CharacterDevice { major: 1, minor: 3 },
+    )
+}
+
+/// What a hostile archive would like to reach, beside the layer.
+fn outside() -> PathBuf {
+    let outside = fresh("outside");
+    fs::create_dir(outside.join("directory")).unwrap();
+    fs::write(outside.join("victim"), "untouched").unwrap();
+    outside
+}
+
+/// Everything that could be done to the test's directory, but for the layers in it.
+fn census(layer: &Path) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    let mut left = vec![harness::directory()];
+    while let Some(path) = left.pop() {
+        if path == layer {
+            continue;
+        }
+        let status = fs::symlink_metadata(&path).unwrap();
+        if status.is_dir() {
+            left.extend(
+                fs::read_dir(&path)
+                    .unwrap()
+                    .flatten()
+                    .map(|entry| entry.path()),
+            );
+        }
+        // A directory changes when the layer is made in it; a file's inode when anything is done to it.
+        let changed =
+            (!status.is_dir()).then(|| (status.ctime(), status.ctime_nsec(), status.nlink()));
+        let line = format!(
+            "{:o} {} {} {changed:?}",
+            status.mode(),
+            status.uid(),
+            status.gid()
+        );
+        found.insert(path, line);
+    }
+    found
+}
+
+/// Tries one archive: outside nothing changes. True if it was refused.
+fn is_refused(number: usize, entries: &[Entry]) -> (bool, String) {
+    let layer = harness::directory().join(format!("layer-{number}"));
+    let before = census(&layer);
+    let output = unpack(&archive(entries), &layer, &[]).output();
+    assert!(
+        census(&layer) == before,
+        "outside was touched by {entries:?}"
+    );
+    assert!(!Path::new("/tmp/drydock-hostile").exists());
+    let _ = fs::remove_dir_all(&layer);
+    (output.code == Some(125), output.err())
+}
+
+fn archives_that_reach_outside() {
+    let outside = outside();
+    let absolute = outside.to_str().unwrap();
+    let cases: Vec<Vec<Entry>> = vec![
+        vec![file("../outside/victim")],
+        vec![file("a/../../outside/victim")],
+        vec![file("/tmp/drydock-hostile")],
+        vec![file(&format!("{absolute}/victim"))],
+        vec![directory("../outside/directory")],
+        vec![device("../outside/device")],
+        vec![symlink("way", "../outside"), file("way/victim")],
+        vec![symlink("way", absolute), file("way/victim")],
+        vec![symlink("way", absolute), directory("way/directory")],
+        vec![symlink("way", "/"), file("way/tmp/drydock-hostile")],
+        vec![
+            symlink("way", "../outside"),
+            hard_link("mine", "way/victim"),
+        ],
+        vec![
+            symlink("way", "../outside"),
+            hard_link("way/theirs", "way/victim"),
+        ],
+        vec![symlink("way", "../outside"), device("way/device")],
+        vec![symlink("way", "../outside"), entry(b"way/fifo", Kind::Fifo)],
+        vec![symlink("way", "../outside"), file("way/.wh.victim")],
+        vec![symlink("way", "../outside"), file("way/.wh..wh..opq")],
+        vec![
+            symlink("one", "two/.."),
+            symlink("two", ".."),
+            file("one/outside/victim"),
+        ],
+        vec![
+            directory("d"),
+            symlink("d/up", ".."),
+            symlink("d/out", "up/../outside"),
+            file("d/out/victim"),
+        ],
+        vec![hard_link("mine", "../outside/victim")],
+        vec![hard_link("mine", &format!("{absolute}/victim"))],
+        vec![
+            symlink("proc", "/proc/self/root"),
+            file("proc/tmp/drydock-hostile"),
+        ],
+        // A directory that is replaced by a way out, with something still to come in it.
+        vec![
+            directory("d"),
+            file("d/a"),
+            symlink("d", "../outside"),
+            file("d/victim"),
+        ],
+        vec![
+            directory("d/e"),
+            file("d/e/a"),
+            symlink("d", "../outside"),
+            file("d/directory/a"),
+        ],
+    ];
+    for (number, entries) in cases.iter().enumerate() {
+        let (refused, error) = is_refused(number, entries);
+        assert!(refused, "{entries:?}: {error}");
+        let mut lines = error.lines();
+        let sentence = lines.next().unwrap_or_default();
+        assert!(sentence.starts_with("layers: cannot unpack "), "{error}");
+        assert!(
+            lines.next().is_some_and(|hint| hint.starts_with("hint: ")),
+            "{error}"
+        );
+    }
+}
+
+/// What looks like harm and does none, because nothing is written through what is there.
+fn archives_that_stay_inside() {
+    outside();
+    let cases: Vec<Vec<Entry>> = vec![
+        vec![symlink("victim", "../outside/victim"), file("victim")],
+        vec![
+            symlink("way", "../outside/directory"),
+            directory("way"),
+            file("way/a"),
+        ],
+        vec![
+            symlink("way", "../outside"),
+            hard_link("same", "way"),
+            file("same"),
+        ],
+        vec![
+            symlink("a", "../outside/victim"),
+            hard_link("b", "a"),
+            symlink("b", "x"),
+            file("a"),
+        ],
+        vec![
+            directory("d"),
+            file("d/a"),
+            file("d"),
+            directory("d"),
+            file("d/b"),
+        ],
+        vec![symlink("x", "../outside/victim"), file(".wh.x")],
+    ];
+    for (number, entries) in cases.iter().enumerate() {
+        let (refused, error) = is_refused(number, entries);
+        assert!(!refused, "{entries:?}: {error}");
+    }
+}
+
+/// What the fuzz driver begins with, and what it has found.
+fn archives_of_the_corpus() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    for (number, entry) in fs::read_dir(corpus).unwrap().flatten().enumerate() {
+        let layer = harness::directory().join(format!("layer-{number}"));
+        let archive = fs::read(entry.path()).unwrap();
+        let output = unpack(&archive, &layer, &["--max-size", "4m"]).output();
+        let is_hostile = entry.file_name().to_string_lossy().starts_with("refused-");
+        assert_eq!(
+            output.code,
+            Some(if is_hostile { 125 } else { 0 }),
+            "{output}"
+        );
+        if !is_hostile {
+            let again = harness::directory().join(format!("again-{number}"));
+            let archive = packed(&layer);
+            unpacked(&archive, &again);
+            assert!(packed(&again) == archive, "{}", entry.path().display());
+        }
+    }
+}
+
+fn archives_that_are_damaged() {
+    let whole = archive(&[directory("d"), file("d/file"), file("other")]);
+    let layer = |name: &str| harness::directory().join(name);
+    let refused = |name: &str, bytes: &[u8], why: &str| {
+        let error = unpack(bytes, &layer(name), &[])
+            .output()
+            .assert_code(125)
+            .err();
+        assert!(error.contains(why), "{name}: {error}");
+    };
+    refused(
+        "cut-in-data",
+        &whole[..512 * 2 + 4],
+        "ends in the middle of an entry",
+    );
+    refused(
+        "cut-in-header",
+        &whole[..512 + 100],
+        "ends in the middle of an entry",
+    );
+    refused(
+        "two-archives",
+        &[&whole[..], &whole].concat(),
+        "goes on after its end",
+    );
+    refused(
+        "trailing-data",
+        &[&whole[..], b"secret"].concat(),
+        "goes on after its end",
+    );
+    let mut wrong = whole.clone();
+    wrong[0] = b'e';
+    refused("checksum", &wrong, "checksum");
+    refused("text", &b"not an archive at all. ".repeat(100), "tar");
+    let gzip = {
+        fs::write(layer("a.tar"), &whole).unwrap();
+        shell(&harness::directory(), "gzip a.tar");
+        fs::read(layer("a.tar.gz")).unwrap()
+    };
+    refused(
+        "gzip-cut",
+        &gzip[..gzip.len() - 6],
+        "cannot read the archive",
+    );
+    refused(
+        "gzip-and-more",
+        &[&gzip[..], b"more"].concat(),
+        "cannot read the archive",
+    );
+}
+
+/// A megabyte of nothing takes a kilobyte, and so does a thousand times as much; what is said is the limit.
+fn a_gzip_bomb() {
+    let here = harness::directory();
+    shell(
+        &here,
+        "head -c 8M /dev/zero | gzip > zeroes.gz; head -c 8M /dev/zero > zeroes; tar -czf bomb.gz zeroes",
+    );
+    for name in ["bomb.gz", "zeroes.gz"] {
+        let run = layers(["unpack", "--max-size", "4m"])
+            .arg(here.join("layer"))
+            .arg(here.join(name));
+        let error = run.output().assert_code(125).err();
+        assert!(error.contains("more than 4194304 bytes"), "{name}: {error}");
+        fs::remove_dir(here.join("layer")).unwrap();
+    }
+}
+
+/// In a hundred megabytes of address space.
+fn a_million_entries() {
+    // In memory, where a name costs little.
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let here = memory.path();
+    let file = fs::File::create(here.join("many.tar")).unwrap();
+    let mut writer = Writer::new(std::io::BufWriter::new(file));
+    writer.append(&entry(b"first", Kind::Fifo)).unwrap();
+    // Names of one file, again and again: what the file system can hold is not what is tried here.
+    for number in 1..1_000_000 {
+        let name = format!("name-{}", number % 1000);
+        writer.append(&hard_link(&name, "first")).unwrap();
+    }
+    drop(writer.finish().unwrap());
+    let run = |name: &str| {
+        layers(["unpack"])
+            .arg(here.join(name))
+            .arg(here.join("many.tar"))
+            .after("ulimit -v 100000")
+            .timeout(Duration::from_secs(300))
+    };
+    run("layer").output().assert_code(0);
+    let names = fs::read_dir(here.join("layer")).unwrap().count();
+    assert_eq!(names, 1001);
+    let error = run("refused").args(["--max-entries", "1000"]).output();
+    let error = error.assert_code(125).err();
+    assert!(error.contains("more than 1000 entries"), "{error}");
+}
+
+fn names_that_are_not_utf8() {
+    let layer = harness::directory().join("layer");
+    let mut strange = entry(b"\xff\xfe", Kind::Directory);
+    strange
+        .xattrs
+        .insert(b"user.\xff".to_vec(), b"\xff".to_vec());
+    let link = Kind::Symlink {
+        target: b"\xff\xfe/\x01".to_vec(),
+    };
+    let mut odd_link = entry(b"\xc3\x28", link);
+    // No other mode is kept by a link.
+    odd_link.mode = 0o777;
+    let whole = archive(&[
+        entry(b"./", Kind::Directory),
+        odd_link,
+        strange,
+        entry(b"\xff\xfe/\x01\n", Kind::File { size: 3 }),
+    ]);
+    unpacked(&whole, &layer);
+    assert!(packed(&layer) == whole);
+}
+
+fn devices_by_an_ordinary_user() {
+    let home = fresh("home");
+    std::os::unix::fs::chown(&home, Some(65534), Some(65534)).unwrap();
+    shell(
+        &harness::directory(),
+        &format!("cp {} program", harness::bin("layers").display()),
+    );
+    let run = harness::Run::new(harness::directory().join("program"));
+    let error = run
+        .arg("unpack")
+        .arg(home.join("layer"))
+        .stdin(archive(&[device("null")]))
+        .user(65534)
+        .output()
+        .assert_code(125)
+        .err();
+    assert!(
+        error.contains("only the host's root can make device nodes"),
+        "{error}"
+    );
+}
+
+fn a_device_that_is_a_whiteout() {
+    let layer = harness::directory().join("layer");
+    let whiteout = entry(b"etc", Kind::CharacterDevice { major: 0, minor: 0 });
+    let error = unpack(&archive(&[whiteout]), &layer, &[])
+        .output()
+        .assert_code(125)
+        .err();
+    assert!(error.contains("overlayfs' own mark"), "{error}");
+}
+
+/// With `redirect` or `metacopy` a file of one layer would show what is in another.
+fn overlays_own_attributes() {
+    let layer = harness::directory().join("layer");
+    let mut hostile = file("file");
+    for name in [
+        "trusted.overlay.metacopy",
+        "trusted.overlay.redirect",
+        "user.overlay.opaque",
+        "user.note",
+    ] {
+        hostile.xattrs.insert(name.into(), b"/etc/shadow".to_vec());
+    }
+    unpacked(&archive(&[hostile]), &layer);
+    let shown = &crate::tree::describe(&layer)["file"];
+    assert!(
+        shown.contains("user.note") && !shown.contains("overlay"),
+        "{shown}"
+    );
+}

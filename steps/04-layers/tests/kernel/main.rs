@@ -1,0 +1,24 @@
+//! The kernel's side: layers mounted, written to and compared, archives of others and for others, and hostile ones.
+
+mod attack;
+mod common;
+mod death;
+mod hostile;
+mod mounts;
+mod refusals;
+mod tree;
+mod trips;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let tests = [
+        mounts::tests(),
+        trips::tests(),
+        hostile::tests(),
+        death::tests(),
+        refusals::tests(),
+        attack::tests(),
+    ];
+    harness::run("layers", tests.into_iter().flatten().collect())
+}

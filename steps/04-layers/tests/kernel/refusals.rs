@@ -1,0 +1,121 @@
+//! What cannot be: one sentence, one hint, exit code 125, and nothing left behind.
+
+use std::fs;
+
+use harness::{Run, Test, test};
+
+use crate::common::{ROOT, base, fresh, layers, on};
+
+pub(crate) fn tests() -> Vec<Test> {
+    vec![
+        test("layers_that_are_none", &ROOT, layers_that_are_none),
+        test("options_that_contradict", &[], options_that_contradict),
+        test("an_upper_in_use", &ROOT, an_upper_in_use),
+        test(
+            "what_is_read_and_cannot_be",
+            &ROOT,
+            what_is_read_and_cannot_be,
+        ),
+        test(
+            "a_data_root_that_cannot_be_written",
+            &ROOT,
+            a_data_root_that_cannot_be_written,
+        ),
+    ]
+}
+
+/// What is said, without the names of this run.
+#[track_caller]
+fn said(run: Run) -> String {
+    let output = run.output().assert_code(125);
+    let own = harness::directory().canonicalize().unwrap();
+    output.err().replace(own.to_str().unwrap(), "DIR")
+}
+
+fn layers_that_are_none() {
+    let base = base();
+    let missing = harness::directory().join("missing");
+    let file = harness::directory().join("file");
+    fs::write(&file, "").unwrap();
+    let many = vec![base.as_path(); 501];
+    let other = fresh("work");
+    let upper = fresh("upper");
+    fs::create_dir(upper.join("inside")).unwrap();
+    let kept =
+        |upper: &str, work: &str| said(on(&[&base], &["--upper", upper, "--work", work], "true"));
+    let text = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let all = [
+        said(on(&[&missing], &[], "true")),
+        said(on(&[&base, &file], &[], "true")),
+        said(on(&many, &[], "true")),
+        kept(&text(&missing), &text(&other)),
+        kept("/dev/shm", &text(&other)),
+        kept(&text(&upper), &text(&upper.join("inside"))),
+        kept(&text(&upper), &text(&upper)),
+    ];
+    let own = base.file_name().unwrap().to_str().unwrap();
+    insta::assert_snapshot!("layers", all.concat().replace(own, "ROOT"));
+    let scratches = fs::read_dir(harness::directory().join("data/writable"));
+    assert_eq!(scratches.map_or(0, Iterator::count), 0);
+}
+
+fn options_that_contradict() {
+    let said = |arguments: &[&str]| {
+        let output = layers(["run"]).args(arguments).output().assert_code(125);
+        output.err().lines().next().unwrap_or_default().to_owned()
+    };
+    let all = [
+        said(&["--layer", "a", "--rootfs", "b", "true"]),
+        said(&["--layer", "a", "--upper", "b", "true"]),
+        said(&["--upper", "b", "--work", "c", "true"]),
+        said(&["--layer", "a", "--work", "c", "true"]),
+    ];
+    insta::assert_snapshot!("options", all.join("\n"));
+}
+
+fn an_upper_in_use() {
+    let base = base();
+    let (upper, work) = (fresh("upper"), fresh("work"));
+    let kept = [
+        "--upper",
+        upper.to_str().unwrap(),
+        "--work",
+        work.to_str().unwrap(),
+    ];
+    let running = on(&[&base], &kept, "echo begun; exec sleep 1000").spawn();
+    running.expect("begun");
+    let said = said(on(&[&base], &kept, "true"));
+    assert_eq!(
+        said,
+        "layers: the writable layer DIR/upper is in use by another container\n\
+         hint: give each container an --upper and a --work of its own; --layer may be shared\n"
+    );
+    running.signal(libc::SIGTERM);
+    running.wait().assert_code(143);
+    on(&[&base], &kept, "true").output().assert_code(0);
+}
+
+fn what_is_read_and_cannot_be() {
+    let here = harness::directory();
+    let full = fresh("full");
+    fs::write(full.join("file"), "").unwrap();
+    let strange = fresh("strange");
+    fs::write(strange.join(".wh.file"), "").unwrap();
+    let run = |arguments: [&str; 2]| said(layers(arguments).current_dir(&here));
+    let all = [
+        run(["unpack", "full"]),
+        said(layers(["unpack", "new", "missing.tar"]).current_dir(&here)),
+        run(["pack", "missing"]),
+        run(["pack", "full/file"]),
+        run(["pack", "strange"]),
+        run(["diff", "missing"]),
+        said(layers(["diff", "full", "missing"]).current_dir(&here)),
+    ];
+    assert!(!here.join("new").exists());
+    insta::assert_snapshot!("read", all.concat());
+}
+
+fn a_data_root_that_cannot_be_written() {
+    let run = on(&[&base()], &[], "true").env("DRYDOCK_ROOT", "/proc/drydock");
+    insta::assert_snapshot!("data", said(run));
+}

@@ -1,0 +1,332 @@
+//! Reading an archive.
+//!
+//! It comes as a stream, and its documents may stand behind what they name. So every file in it becomes a blob as it
+//! passes, verified by nothing but its own digest; then the images are installed from these blobs, by the same way and
+//! with the same checks as from anywhere else. What no image needs is collected afterwards.
+
+use std::collections::HashMap;
+use std::io::{BufReader, Read, Write};
+
+use kit::{Error, Result};
+use layers::digest::Digest;
+use layers::tar::{Kind, Reader};
+
+use super::{DOCKER_MANIFEST, DockerImage, INDEX, LIMITS};
+use crate::compression::{decompress, media_type, recognise};
+use crate::id::ImageId;
+use crate::install::{Installed, install, publish};
+use crate::manifest::{Blob, Choice, Document, Index, Manifest, media};
+use crate::platform::Platform;
+use crate::reference::Reference;
+use crate::source::{Nowhere, Observer};
+use crate::store::{Lease, MAX_DOCUMENT, Store};
+
+/// An image that was in an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// Which.
+    pub id: ImageId,
+    /// What the archive calls it; nothing, perhaps.
+    pub names: Vec<Reference>,
+}
+
+/// Loads all images of the archive `input`, which may be compressed; of an index, the image for `platform`.
+///
+/// # Errors
+/// An archive that is damaged, hostile, or holds no image that can be used. Then no image of it is there.
+pub fn load(
+    store: &Store,
+    input: impl Read,
+    platform: &Platform,
+    observer: &dyn Observer,
+) -> Result<Vec<Loaded>> {
+    let result = load_leased(store, input, platform, observer);
+    // Files that were no part of an image, or all of them if it failed. The lease is given back by now.
+    let collected = store.lock()?.collect();
+    let loaded = result?;
+    collected?;
+    Ok(loaded)
+}
+
+fn load_leased(
+    store: &Store,
+    input: impl Read,
+    platform: &Platform,
+    observer: &dyn Observer,
+) -> Result<Vec<Loaded>> {
+    let lease = store.lock()?.lease()?;
+    let members = Members::read(store, &lease, decompress(input)?)?;
+    let manifests = match (members.document(DOCKER_MANIFEST)?, members.document(INDEX)?) {
+        (Some(docker), _) => from_docker(&members, &docker)?,
+        (None, Some(index)) => from_index(&members, &index, platform)?,
+        (None, None) => {
+            return Err(Error::new(
+                "this is not an archive of images: it has neither manifest.json nor index.json",
+            )
+            .hint("a file system is imported, not loaded: `images import FILE NAME`"));
+        }
+    };
+    let mut images: Vec<(Installed, Vec<Reference>)> = Vec::new();
+    for (bytes, names) in manifests {
+        let installed = install(store, &lease, &bytes, &Nowhere, observer)?;
+        match images
+            .iter_mut()
+            .find(|(other, _)| other.id == installed.id)
+        {
+            Some((_, known)) => known.extend(names),
+            None => images.push((installed, names)),
+        }
+    }
+    if images.is_empty() {
+        return Err(Error::new("the archive holds no image"));
+    }
+    publish(store, &images)?;
+    let loaded = |(installed, names): (Installed, Vec<Reference>)| Loaded {
+        id: installed.id,
+        names,
+    };
+    Ok(images.into_iter().map(loaded).collect())
+}
+
+/// The files of an archive: which blob each of them has become.
+struct Members<'a> {
+    store: &'a Store,
+    files: HashMap<String, Member>,
+    /// Older archives name a layer that two images share by a symbolic link.
+    links: HashMap<String, String>,
+}
+
+#[derive(Clone, Copy)]
+struct Member {
+    digest: Digest,
+    size: u64,
+}
+
+impl<'a> Members<'a> {
+    fn read(store: &'a Store, lease: &Lease, archive: impl Read) -> Result<Self> {
+        let mut members = Self {
+            store,
+            files: HashMap::new(),
+            links: HashMap::new(),
+        };
+        let mut reader = Reader::new(BufReader::with_capacity(1 << 16, archive), LIMITS);
+        while let Some(entry) = reader.next_entry()? {
+            // Names are keys here, and never paths of the host; one that is not text is nobody's.
+            let Some(path) = std::str::from_utf8(&entry.path).ok().and_then(normal) else {
+                return Err(Error::new(format!(
+                    "the archive has a member {}, which leads out of it",
+                    entry.path.escape_ascii()
+                )));
+            };
+            match entry.kind {
+                Kind::File { size } => {
+                    let member = keep(store, lease, &mut reader, size).map_err(|error| {
+                        error.within(format!("cannot read {path} of the archive"))
+                    })?;
+                    if members.files.insert(path.clone(), member).is_some() {
+                        return Err(Error::new(format!("the archive has {path} twice")));
+                    }
+                }
+                Kind::Symlink { target } | Kind::HardLink { target } => {
+                    let target = String::from_utf8_lossy(&target).into_owned();
+                    members.links.insert(path, target);
+                }
+                Kind::Directory => {}
+                _ => {
+                    return Err(Error::new(format!(
+                        "the archive has {path}, which is neither a file, a directory nor a link"
+                    )));
+                }
+            }
+        }
+        Ok(members)
+    }
+
+    fn get(&self, path: &str) -> Result<Member> {
+        let missing = || Error::new(format!("the archive has no {path}"));
+        let key = normal(path).ok_or_else(missing)?;
+        if let Some(member) = self.files.get(&key) {
+            return Ok(*member);
+        }
+        // One link and no more: no archive has ever had a link to a link.
+        let target = self.links.get(&key).ok_or_else(missing)?;
+        let beside = key.rsplit_once('/').map_or("", |(directory, _)| directory);
+        let candidates = [normal(&format!("{beside}/{target}")), normal(target)];
+        let found = candidates
+            .iter()
+            .flatten()
+            .find_map(|key| self.files.get(key));
+        found.copied().ok_or_else(missing)
+    }
+
+    fn document(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        match self.files.get(path) {
+            Some(member) if member.size > MAX_DOCUMENT => Err(Error::new(format!(
+                "{path} of the archive has {} bytes, and {MAX_DOCUMENT} are enough",
+                member.size
+            ))),
+            Some(member) => self.store.blobs().read(&member.digest).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// A layer, by its path, with the media type that its first bytes tell.
+    fn layer(&self, path: &str) -> Result<Blob> {
+        let member = self.get(path)?;
+        let mut file = BufReader::new(self.store.blobs().open(&member.digest)?);
+        let compression = recognise(&mut file).map_err(|error| error.within(path))?;
+        Ok(Blob {
+            media_type: media_type(compression),
+            digest: member.digest,
+            size: member.size,
+        })
+    }
+}
+
+/// The path without `.`, and with `..` taken at its word; `None` if it leads out.
+fn normal(path: &str) -> Option<String> {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// One file of the archive becomes a blob.
+fn keep<R: Read>(
+    store: &Store,
+    lease: &Lease,
+    reader: &mut Reader<R>,
+    size: u64,
+) -> Result<Member> {
+    let mut nameless = store.blobs().nameless()?;
+    let mut end = 0;
+    reader.copy(|offset, bytes| {
+        if offset != end {
+            return Err(Error::new("it is sparse, which no archive of images needs"));
+        }
+        end += bytes.len() as u64;
+        nameless
+            .write_all(bytes)
+            .map_err(|e| Error::io("write", "a blob", &e))
+    })?;
+    if end != size {
+        return Err(Error::new("it is sparse, which no archive of images needs"));
+    }
+    let digest = nameless.digest()?;
+    store.lock()?.extend(lease, [digest])?;
+    nameless.keep(store.blobs(), lease)?;
+    Ok(Member { digest, size })
+}
+
+/// An image's manifest, and its names.
+type Named = (Vec<u8>, Vec<Reference>);
+
+/// `manifest.json` has no manifests in our sense: they are made.
+fn from_docker(members: &Members<'_>, text: &[u8]) -> Result<Vec<Named>> {
+    let images: Vec<DockerImage> = serde_json::from_slice(text)
+        .map_err(|e| Error::new(format!("manifest.json of the archive is damaged: {e}")))?;
+    let manifest = |image: &DockerImage| -> Result<Named> {
+        let config = members.get(&image.config)?;
+        let layers = image.layers.iter().map(|path| members.layer(path));
+        let manifest = Manifest {
+            config: Blob {
+                media_type: media::CONFIG.to_owned(),
+                digest: config.digest,
+                size: config.size,
+            },
+            layers: layers.collect::<Result<_>>()?,
+        };
+        let names = image.repo_tags.iter().flatten().map(|name| tag(name));
+        Ok((original(members, &manifest)?, names.collect::<Result<_>>()?))
+    };
+    images.iter().map(manifest).collect()
+}
+
+/// If the archive is an OCI layout too and has a manifest that says the same, that one is kept: an image that is saved
+/// and loaded has the digest that it had.
+fn original(members: &Members<'_>, manifest: &Manifest) -> Result<Vec<u8>> {
+    let same = |bytes: &[u8]| match Document::parse(bytes, None) {
+        Ok(Document::Manifest(other)) => {
+            let digests = |m: &Manifest| m.layers.iter().map(|l| l.digest).collect::<Vec<_>>();
+            other.config.digest == manifest.config.digest && digests(&other) == digests(manifest)
+        }
+        _ => false,
+    };
+    if let Some(text) = members.document(INDEX)?
+        && let Ok(Document::Index(index)) = Document::parse(&text, None)
+    {
+        for choice in index
+            .manifests
+            .iter()
+            .filter(|c| c.blob.size <= MAX_DOCUMENT)
+        {
+            if let Ok(bytes) = members.store.blobs().read(&choice.blob.digest)
+                && same(&bytes)
+            {
+                return Ok(bytes);
+            }
+        }
+    }
+    Ok(manifest.to_bytes())
+}
+
+fn from_index(members: &Members<'_>, text: &[u8], platform: &Platform) -> Result<Vec<Named>> {
+    let Document::Index(index) = Document::parse(text, None)? else {
+        return Err(Error::new("index.json of the archive is not an index"));
+    };
+    let mut found = Vec::new();
+    // One image for several platforms, and what is no image at all, such as a signature: for a platform that is not
+    // asked for.
+    let suits = |choice: &&Choice| {
+        let made_for = choice.platform.as_ref();
+        made_for.is_none_or(|made_for| platform.accepts(made_for).is_some())
+    };
+    if !index.manifests.is_empty() && !index.manifests.iter().any(|choice| suits(&choice)) {
+        index.choose(platform)?;
+    }
+    for choice in index.manifests.iter().filter(suits) {
+        // A name in full. OCI's may be a tag alone, which without a repository names nothing.
+        let full = choice.names.iter().find(|name| name.contains(['/', ':']));
+        let names = full.map(|name| tag(name)).transpose()?;
+        let bytes = manifest_of(members, &choice.blob, platform, 0)?;
+        found.push((bytes, names.into_iter().collect()));
+    }
+    Ok(found)
+}
+
+/// Through indexes in the index, of which one level is enough.
+fn manifest_of(
+    members: &Members<'_>,
+    blob: &Blob,
+    platform: &Platform,
+    depth: usize,
+) -> Result<Vec<u8>> {
+    let path = format!("blobs/sha256/{}", blob.digest.hex());
+    // By the digest that the index promises, not by the name that the archive gives it.
+    let bytes = members
+        .store
+        .blobs()
+        .read(&blob.digest)
+        .map_err(|error| error.within(format!("{path} of the archive")))?;
+    match Document::parse(&bytes, Some(&blob.media_type))? {
+        Document::Manifest(_) => Ok(bytes),
+        Document::Index(_) if depth > 0 => Err(Error::new(
+            "the archive has an index in an index in an index",
+        )),
+        Document::Index(inner) => {
+            let chosen = Index::choose(&inner, platform)?;
+            manifest_of(members, &chosen.blob, platform, depth + 1)
+        }
+    }
+}
+
+fn tag(name: &str) -> Result<Reference> {
+    name.parse().map(Reference::or_latest)
+}

@@ -1,0 +1,55 @@
+//! `images load`.
+
+use std::fs::File;
+use std::io::{IsTerminal, Read};
+use std::path::PathBuf;
+
+use clap::Args;
+use kit::{Error, Result};
+
+use super::Streams;
+use crate::archive::load;
+use crate::platform::Platform;
+use crate::source::Blind;
+use crate::store::Store;
+
+/// Options of `load`.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// Read from a tar archive file, instead of standard input
+    #[arg(short, long, value_name = "FILE")]
+    input: Option<PathBuf>,
+
+    /// Suppress the load output
+    #[arg(short, long)]
+    quiet: bool,
+
+    /// Of an image for several platforms, load this one (default: this machine's)
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    platform: Option<Platform>,
+}
+
+pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -> Result<()> {
+    let input: Box<dyn Read> = match &options.input {
+        Some(path) => Box::new(File::open(path).map_err(|e| Error::io("open", path, &e))?),
+        None if std::io::stdin().is_terminal() => {
+            return Err(Error::new("requested load from stdin, but stdin is empty")
+                .hint("name a file with -i, or redirect"));
+        }
+        None => Box::new(std::io::stdin().lock()),
+    };
+    let platform = options.platform.clone().unwrap_or_else(Platform::host);
+    for image in load(store, input, &platform, &Blind)? {
+        if options.quiet {
+            continue;
+        }
+        match image.names[..] {
+            [] => streams.line(format!("Loaded image ID: {}", image.id))?,
+            _ => image
+                .names
+                .iter()
+                .try_for_each(|name| streams.line(format!("Loaded image: {}", name.familiar())))?,
+        }
+    }
+    Ok(())
+}

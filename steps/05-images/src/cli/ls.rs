@@ -1,0 +1,115 @@
+//! `images ls`.
+
+use clap::Args;
+use kit::Result;
+use template::list::{Format, Kind, Row};
+
+use super::Streams;
+use super::output::{NONE, at, id, since};
+use crate::filter::Filter;
+use crate::list::{self, Line};
+use crate::store::Store;
+use crate::units;
+
+/// Options of `ls`.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// Only the images of this name (NAME, NAME:TAG, or a pattern)
+    #[arg(value_name = "REPOSITORY[:TAG]")]
+    repository: Option<String>,
+
+    /// Show all images (default hides intermediate images)
+    #[arg(short, long)]
+    all: bool,
+
+    /// Show digests
+    #[arg(long)]
+    digests: bool,
+
+    /// Filter output: dangling=, since=, before=, label=, reference= (repeatable)
+    #[arg(short, long)]
+    filter: Vec<Filter>,
+
+    /// Don't truncate output
+    #[arg(long)]
+    no_trunc: bool,
+
+    /// Only show image IDs
+    #[arg(short, long)]
+    quiet: bool,
+
+    /// Format output: table, json, or a Go template such as '{{.ID}}: {{.Repository}}'
+    #[arg(long, value_name = "TEMPLATE")]
+    format: Option<String>,
+}
+
+const KIND: Kind = Kind {
+    name: "*formatter.imageContext",
+    headers: &[
+        ("ID", "IMAGE ID"),
+        ("Repository", "REPOSITORY"),
+        ("Tag", "TAG"),
+        ("Digest", "DIGEST"),
+        ("CreatedSince", "CREATED"),
+        ("CreatedAt", "CREATED AT"),
+        ("Size", "SIZE"),
+        ("Containers", "CONTAINERS"),
+        ("SharedSize", "SHARED SIZE"),
+        ("UniqueSize", "UNIQUE SIZE"),
+    ],
+    labels: false,
+    table: "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
+    raw: None,
+    quiet: "{{.ID}}",
+    raw_quiet: None,
+};
+
+const WITH_DIGESTS: Kind = Kind {
+    table: "table {{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
+    ..KIND
+};
+
+/// The row of a line, with the names that Docker gives to what it shows.
+fn row(line: Line, no_trunc: bool) -> Row {
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| NONE.to_owned());
+    // To know these would be to measure; `df -v` does.
+    let unknown = || "N/A".to_owned();
+    Row::new(&KIND)
+        .with("Containers", unknown())
+        .with("CreatedAt", at(line.created))
+        .with("CreatedSince", since(line.created))
+        .with("Digest", or_none(line.digest))
+        .with("ID", id(line.id, no_trunc))
+        .with("Repository", or_none(line.repository))
+        .with("SharedSize", unknown())
+        .with("Size", units::size(line.size, 3))
+        .with("Tag", or_none(line.tag))
+        .with("UniqueSize", unknown())
+}
+
+pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -> Result<()> {
+    let mut filters = options.filter.clone();
+    if let Some(name) = &options.repository {
+        filters.push(format!("reference={name}").parse()?);
+    }
+    let wanted = list::Options {
+        all: options.all,
+        digests: options.digests,
+        filters,
+    };
+    let mut lines = list::list(store, &wanted)?;
+    if options.quiet && options.format.is_none() {
+        // The names of one image are neighbours.
+        lines.dedup_by_key(|line| line.id);
+    }
+    let kind = match options.digests {
+        true => WITH_DIGESTS,
+        false => KIND,
+    };
+    let format = Format::choose(&kind, options.format.as_deref(), options.quiet);
+    let rows: Vec<Row> = lines
+        .into_iter()
+        .map(|line| row(line, options.no_trunc))
+        .collect();
+    streams.list(&format, &kind, &rows)
+}

@@ -1,0 +1,132 @@
+//! The command line, but for what starts containers: each command in a file of its own. They write to what they are
+//! given, so that the engine can have them as its own.
+
+mod df;
+mod history;
+mod import;
+mod inspect;
+mod load;
+mod ls;
+mod output;
+mod progress;
+mod prune;
+mod pull;
+mod push;
+mod rm;
+mod save;
+mod tag;
+
+use std::io::Write;
+
+use clap::Subcommand;
+use kit::{Error, Result, error};
+use template::list::{Format, Kind, Row};
+
+use crate::store::{Store, User};
+
+/// What can be done with images.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Action {
+    /// List images
+    #[command(alias = "list", alias = "images")]
+    Ls(ls::Options),
+    /// Remove one or more images
+    #[command(alias = "rmi", alias = "remove")]
+    Rm(rm::Options),
+    /// Remove unused images
+    Prune(prune::Options),
+    /// Create a tag TARGET that refers to SOURCE
+    Tag(tag::Options),
+    /// Show the history of an image
+    History(history::Options),
+    /// Display detailed information on one or more images
+    Inspect(inspect::Options),
+    /// Save one or more images to a tar archive (streamed to standard output by default)
+    Save(save::Options),
+    /// Load images from a tar archive or standard input
+    Load(load::Options),
+    /// Import the contents of a tarball to create an image
+    Import(import::Options),
+    /// Show what images take on disk
+    Df(df::Options),
+    /// Download an image from a registry
+    Pull(pull::Options),
+    /// Upload an image to a registry
+    Push(push::Options),
+}
+
+/// Where a command writes to.
+pub struct Streams<'a> {
+    /// Data.
+    pub out: &'a mut (dyn Write + Send),
+    /// The rest.
+    pub err: &'a mut (dyn Write + Send),
+    /// Whether `out` is a terminal.
+    pub is_terminal: bool,
+}
+
+impl std::fmt::Debug for Streams<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Streams")
+            .field("is_terminal", &self.is_terminal)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Streams<'_> {
+    fn list(&mut self, format: &Format, kind: &Kind, rows: &[Row]) -> Result<()> {
+        let mut bytes = Vec::new();
+        format.write(kind, rows, &mut bytes)?;
+        output::written(self.out.write_all(&bytes))
+    }
+
+    fn line(&mut self, text: impl std::fmt::Display) -> Result<()> {
+        self.text(&format!("{text}\n"))
+    }
+
+    fn text(&mut self, text: &str) -> Result<()> {
+        output::written(self.out.write_all(text.as_bytes()))
+    }
+
+    fn warn(&mut self, text: impl std::fmt::Display) {
+        // A closed stderr has nobody to tell.
+        let _ = writeln!(self.err, "{text}");
+    }
+}
+
+/// Does it. `users` are containers beside those that hold a lease.
+///
+/// # Errors
+/// Whatever fails; its exit code is 1, which is Docker's where no container is concerned.
+pub fn run(
+    action: &Action,
+    store: &Store,
+    users: &[User],
+    streams: &mut Streams<'_>,
+) -> Result<()> {
+    let result = match action {
+        Action::Ls(options) => ls::run(options, store, streams),
+        Action::Rm(options) => rm::run(options, store, users, streams),
+        Action::Prune(options) => prune::run(options, store, users, streams),
+        Action::Tag(options) => tag::run(options, store),
+        Action::History(options) => history::run(options, store, streams),
+        Action::Inspect(options) => inspect::run(options, store, streams),
+        Action::Save(options) => save::run(options, store, streams),
+        Action::Load(options) => load::run(options, store, streams),
+        Action::Import(options) => import::run(options, store, streams),
+        Action::Df(options) => df::run(options, store, users, streams),
+        Action::Pull(options) => pull::run(options, store, streams),
+        Action::Push(options) => push::run(options, store, streams),
+    };
+    result
+        .and_then(|()| output::written(streams.out.flush()))
+        .map_err(daemon)
+}
+
+/// With the exit code that Docker's client has for what its daemon refuses.
+fn daemon(error: Error) -> Error {
+    match error.exit_code() {
+        error::FAILED => error.code(1),
+        _ => error,
+    }
+}

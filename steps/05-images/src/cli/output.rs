@@ -1,0 +1,49 @@
+//! What commands have in common in what they write.
+
+use std::io::{self, ErrorKind};
+
+use jiff::Timestamp;
+use kit::{Error, Result};
+
+use crate::id::ImageId;
+use crate::units;
+
+pub(super) const NONE: &str = "<none>";
+
+/// Whoever reads us and has read enough is no error.
+pub(super) fn written(result: io::Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(|e| Error::io("write to", "the standard output", &e)),
+    }
+}
+
+/// An id as a list shows it.
+pub(super) fn id(id: ImageId, no_trunc: bool) -> String {
+    match no_trunc {
+        true => id.to_string(),
+        false => id.short(),
+    }
+}
+
+/// `2 weeks ago`, or nothing at all for an image that does not say.
+pub(super) fn since(created: Option<i64>) -> String {
+    match created {
+        Some(created) => {
+            let seconds = Timestamp::now().as_second().saturating_sub(created);
+            format!("{} ago", units::duration(seconds))
+        }
+        None => "N/A".to_owned(),
+    }
+}
+
+/// `2024-05-01 10:00:00 +0000 UTC`, as Go writes a time.
+pub(super) fn at(created: Option<i64>) -> String {
+    match created.and_then(|created| Timestamp::from_second(created).ok()) {
+        Some(time) => time
+            .to_string()
+            .replace('T', " ")
+            .replace('Z', " +0000 UTC"),
+        None => "N/A".to_owned(),
+    }
+}

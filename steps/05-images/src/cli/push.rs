@@ -1,0 +1,84 @@
+//! `images push`.
+
+use clap::Args;
+use kit::{Error, Result};
+
+use super::Streams;
+use super::progress::short;
+use crate::push::push;
+use crate::reference::Reference;
+use crate::registry::{Client, Configuration, Pushed};
+use crate::store::Store;
+
+/// Options of `push`.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// Push all tags of an image to the repository
+    #[arg(short, long)]
+    all_tags: bool,
+
+    /// Suppress verbose output
+    #[arg(short, long)]
+    quiet: bool,
+
+    /// What to push, and where
+    #[arg(value_name = "NAME[:TAG]")]
+    name: Reference,
+}
+
+pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -> Result<()> {
+    let client = Client::new(Configuration::from_environment());
+    if !options.all_tags {
+        let name = options.name.clone();
+        if name.is_name_only() && !options.quiet {
+            streams.line("Using default tag: latest")?;
+        }
+        return push_one(options, &client, &name.or_latest(), store, streams);
+    }
+    if !options.name.is_name_only() {
+        return Err(Error::new("tag can't be used with --all-tags/-a"));
+    }
+    let catalog = store.catalog()?;
+    let names: Vec<Reference> = catalog
+        .all_references()
+        .map(|(name, _)| name)
+        .filter(|name| name.name() == options.name.name() && name.tag().is_some())
+        .collect();
+    if names.is_empty() {
+        return Err(Error::new(format!(
+            "An image does not exist locally with the tag: {}",
+            options.name.familiar_name()
+        )));
+    }
+    names
+        .iter()
+        .try_for_each(|name| push_one(options, &client, name, store, streams))
+}
+
+fn push_one(
+    options: &Options,
+    client: &Client,
+    name: &Reference,
+    store: &Store,
+    streams: &mut Streams<'_>,
+) -> Result<()> {
+    if options.quiet {
+        push(store, client, name, |_, _| Ok(()))?;
+        return streams.line(name);
+    }
+    streams.line(format!("The push refers to repository [{}]", name.name()))?;
+    let done = push(store, client, name, |layer, how| {
+        let text = match how {
+            Pushed::Already => "Layer already exists",
+            Pushed::Mounted => "Mounted",
+            Pushed::Sent(_) => "Pushed",
+        };
+        streams.line(format!("{}: {text}", short(&layer.digest)))
+    })?;
+    streams.line(format!(
+        "{}: digest: {} size: {}",
+        name.tag().unwrap_or_default(),
+        done.digest,
+        done.size
+    ))
+}

@@ -1,0 +1,29 @@
+//! `images tag`.
+
+use clap::Args;
+use kit::{Error, Result};
+
+use crate::reference::Reference;
+use crate::store::Store;
+
+/// Options of `tag`.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// An image that is there
+    #[arg(value_name = "SOURCE_IMAGE[:TAG]")]
+    source: String,
+
+    /// Its new name
+    #[arg(value_name = "TARGET_IMAGE[:TAG]")]
+    target: Reference,
+}
+
+pub(super) fn run(options: &Options, store: &Store) -> Result<()> {
+    if options.target.digest().is_some() {
+        return Err(
+            Error::new("refusing to create a tag with a digest reference")
+                .hint("a digest follows from the content, and cannot be given"),
+        );
+    }
+    crate::tag::tag(store, &options.source, &options.target)
+}

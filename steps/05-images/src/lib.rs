@@ -1,0 +1,51 @@
+//! Step 05: images.
+//!
+//! What a container starts from has a name, that people give it, and an id, that follows from its content. Between the
+//! two stand a reference ([`reference`](mod@reference)), a manifest and a configuration ([`manifest`], [`config`]), a
+//! store that keeps every blob under its digest and every layer under its chain ID ([`store`]), and one way in for all
+//! that comes from elsewhere ([`install`](mod@install)), be it an archive ([`archive`]) or a registry ([`registry`]).
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `reference/`, `find.rs` | what people call an image, and which one they mean |
+//! | `manifest.rs`, `config.rs`, `platform.rs` | what an image is made of, how it is run, for which machine |
+//! | `store/` | blobs, layers, the catalog; leases, and the collection of what nobody needs |
+//! | `install/`, `source.rs`, `compression.rs` | the one way in: fetch, verify and unpack in one pass |
+//! | `pull.rs`, `push.rs`, `registry/` | from and to a registry |
+//! | `archive/`, `import.rs`, `change.rs` | from and to an archive |
+//! | `list.rs`, `filter.rs`, `glob.rs`, `inspect.rs`, `history.rs`, `usage.rs`, `image.rs` | looking at images |
+//! | `tag.rs`, `remove.rs`, `prune.rs` | changing what there is |
+//! | `run.rs` | a container on an image |
+//! | `cli/`, `units.rs` | the command line, in Docker's words |
+
+pub mod archive;
+pub mod change;
+pub mod cli;
+pub mod compression;
+pub mod config;
+pub mod filter;
+pub mod find;
+mod glob;
+pub mod history;
+pub mod id;
+pub mod image;
+pub mod import;
+pub mod inspect;
+pub mod install;
+pub mod list;
+pub mod manifest;
+pub mod platform;
+pub mod prune;
+pub mod pull;
+pub mod push;
+pub mod reference;
+pub mod registry;
+pub mod remove;
+pub mod run;
+pub mod source;
+pub mod store;
+pub mod tag;
+#[cfg(test)]
+mod testing;
+pub mod units;
+pub mod usage;

@@ -1,0 +1,115 @@
+//! `images`: images in a store, from archives and registries and back, and containers that run on them.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use cgroups::actions;
+use clap::{Parser, Subcommand};
+use images::cli::{Action, Streams, run as run_action};
+use images::run::RunOptions;
+use images::store::Store;
+use kit::Result;
+use layers::cli::{DiffOptions, PackOptions, UnpackOptions};
+use namespaces::Mechanisms;
+use namespaces::cli::{push_terminal, run};
+
+/// Keep images, and run commands on them.
+#[derive(Parser)]
+#[command(name = "images", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Subcommands,
+}
+
+#[derive(Subcommand)]
+enum Subcommands {
+    /// Run a command in a new container on an image
+    Run(Box<RunOptions>),
+    #[command(flatten)]
+    Images(Action),
+    /// Manage containers that run
+    #[command(subcommand)]
+    Container(actions::Action),
+    /// Unpack an archive into a layer, and print its digest
+    Unpack(UnpackOptions),
+    /// Pack a layer into an archive on standard output
+    Pack(PackOptions),
+    /// Show what a layer changes: A for added, C for changed, D for deleted
+    Diff(DiffOptions),
+}
+
+fn main() -> ExitCode {
+    let result = match kit::program::parse::<Cli>().map(|cli| cli.command) {
+        Ok(Subcommands::Run(options)) => run_container(&options),
+        Ok(Subcommands::Images(action)) => images(&action),
+        Ok(Subcommands::Container(action)) => action.run(),
+        Ok(Subcommands::Unpack(options)) => unpack(&options),
+        Ok(Subcommands::Pack(options)) => pack(&options),
+        Ok(Subcommands::Diff(options)) => diff(&options),
+        Err(code) => Ok(code),
+    };
+    kit::program::finish("images", result)
+}
+
+fn run_container(options: &RunOptions) -> Result<ExitCode> {
+    let namespaces = options.layers.namespaces()?;
+    let common = &options.layers.cgroups.rootfs.namespaces;
+    let mut command = common.command(&namespaces.hostname)?;
+    let cgroup = options.layers.cgroups.cgroup(&namespaces)?;
+    let image = options.image(&store(), &namespaces.hostname)?;
+    let layers = match &image {
+        Some(image) => Some(image.layers()),
+        None => options.layers.layers(),
+    };
+    let mut user = None;
+    if let Some(image) = &image {
+        let entrypoint = options.entrypoint.as_deref();
+        command = image.command(command, entrypoint, &common.process.env)?;
+        user = image.user()?;
+    }
+    let rootfs = options.layers.rootfs(layers.as_ref())?;
+    let mut mechanisms: Mechanisms = vec![Box::new(namespaces)];
+    if let Some(layers) = layers {
+        mechanisms.push(Box::new(layers));
+    }
+    if let Some(rootfs) = rootfs {
+        mechanisms.push(Box::new(rootfs));
+    }
+    mechanisms.push(Box::new(cgroup));
+    push_terminal(&mut mechanisms, &common.process);
+    if let Some(user) = user {
+        mechanisms.push(Box::new(user));
+    }
+    run(&command, mechanisms, common.pid_file.as_deref())
+}
+
+fn images(action: &Action) -> Result<ExitCode> {
+    let stdout = std::io::stdout();
+    let mut streams = Streams {
+        is_terminal: stdout.is_terminal(),
+        out: &mut std::io::BufWriter::new(stdout),
+        err: &mut std::io::stderr(),
+    };
+    run_action(action, &store(), &[], &mut streams)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn store() -> Store {
+    Store::new(&kit::roots::data())
+}
+
+fn unpack(options: &UnpackOptions) -> Result<ExitCode> {
+    let digest = options.unpack()?;
+    kit::program::show(format!("{digest}\n").as_bytes())
+}
+
+fn pack(options: &PackOptions) -> Result<ExitCode> {
+    if let Some(note) = options.pack(std::io::stdout().lock())? {
+        kit::program::note(&note);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn diff(options: &DiffOptions) -> Result<ExitCode> {
+    kit::program::show(&options.lines()?)
+}

@@ -1,0 +1,170 @@
+//! Platforms: what an image was made for, and what this machine can run.
+
+use std::fmt;
+use std::str::FromStr;
+
+use kit::{Error, Result};
+
+/// `linux/arm/v7`: operating system, architecture, variant, in the names of the Go language.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Platform {
+    /// `linux`.
+    pub os: String,
+    /// `amd64`, `arm64`, `arm`, `riscv64` …
+    pub architecture: String,
+    /// `v5` to `v9`, of arm alone; `None` where there is one only.
+    pub variant: Option<String>,
+}
+
+impl Platform {
+    /// What this machine is.
+    pub fn host() -> Self {
+        let (architecture, variant) = normal(std::env::consts::ARCH, None);
+        Self {
+            os: "linux".to_owned(),
+            architecture,
+            variant,
+        }
+    }
+
+    pub(crate) fn from_oci(platform: &oci_spec::image::Platform) -> Self {
+        Self::new(
+            &platform.os().to_string(),
+            &platform.architecture().to_string(),
+            platform.variant().as_deref(),
+        )
+    }
+
+    /// From the three words, in whatever form people write them.
+    pub fn new(os: &str, architecture: &str, variant: Option<&str>) -> Self {
+        let variant = variant.filter(|variant| !variant.is_empty());
+        let (architecture, variant) = normal(architecture, variant);
+        Self {
+            os: os.to_lowercase(),
+            architecture,
+            variant,
+        }
+    }
+
+    /// Whether what was made for `other` runs here, and how good a choice it is: 0 is the best. A processor runs what
+    /// was made for its predecessors.
+    pub fn accepts(&self, other: &Self) -> Option<u32> {
+        if (&self.os, &self.architecture) != (&other.os, &other.architecture) {
+            return None;
+        }
+        if self.variant == other.variant {
+            return Some(0);
+        }
+        self.level()?.checked_sub(other.level()?)
+    }
+
+    /// Variants in their order.
+    fn level(&self) -> Option<u32> {
+        match (self.architecture.as_str(), self.variant.as_deref()) {
+            ("arm64", None) => Some(8),
+            ("arm", None) => Some(7),
+            ("amd64", None) => Some(1),
+            (_, Some(variant)) => variant.strip_prefix('v')?.parse().ok(),
+            _ => None,
+        }
+    }
+}
+
+/// Other names of the same, as containerd reads them.
+fn normal(architecture: &str, variant: Option<&str>) -> (String, Option<String>) {
+    let architecture = architecture.to_lowercase();
+    let variant = variant.map(str::to_lowercase);
+    let (architecture, variant) = match (architecture.as_str(), variant.as_deref()) {
+        ("x86_64" | "x86-64" | "amd64", variant) => ("amd64", variant.filter(|v| *v != "v1")),
+        ("i386" | "i686" | "x86", _) => ("386", None),
+        ("aarch64" | "arm64", Some("8" | "v8") | None) => ("arm64", None),
+        ("armhf", None) | ("arm", Some("7") | None) => ("arm", Some("v7")),
+        ("armel", None) | ("arm", Some("6")) => ("arm", Some("v6")),
+        ("arm", Some("5")) => ("arm", Some("v5")),
+        ("arm", Some("8")) => ("arm", Some("v8")),
+        ("powerpc64le", None) => ("ppc64le", None),
+        (architecture, variant) => (architecture, variant),
+    };
+    (architecture.to_owned(), variant.map(str::to_owned))
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)?;
+        match &self.variant {
+            Some(variant) => write!(f, "/{variant}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `OS/ARCH[/VARIANT]`, or one of the first two.
+impl FromStr for Platform {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let is_word = |word: &str| {
+            !word.is_empty()
+                && word
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+        };
+        let words: Vec<&str> = text.split('/').collect();
+        let refuse = |why| {
+            Err(Error::new(format!("{text:?} is not a platform: {why}"))
+                .hint("the form is OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, as in linux/arm64"))
+        };
+        if !words.iter().all(|word| is_word(word)) {
+            return refuse("a word is empty, or has a strange character");
+        }
+        let host = Self::host();
+        match words[..] {
+            ["linux"] => Ok(host),
+            [architecture] => Ok(Self::new(&host.os, architecture, None)),
+            [os, architecture] => Ok(Self::new(os, architecture, None)),
+            [os, architecture, variant] => Ok(Self::new(os, architecture, Some(variant))),
+            _ => refuse("it has too many words"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_platform_has_one_name() {
+        for (text, name) in [
+            ("linux/amd64", "linux/amd64"),
+            ("linux/x86_64", "linux/amd64"),
+            ("Linux/AMD64/v1", "linux/amd64"),
+            ("aarch64", "linux/arm64"),
+            ("linux/arm64/v8", "linux/arm64"),
+            ("linux/arm", "linux/arm/v7"),
+            ("linux/armel", "linux/arm/v6"),
+            ("linux/i386", "linux/386"),
+        ] {
+            assert_eq!(text.parse::<Platform>().unwrap().to_string(), name);
+        }
+        for wrong in ["", "/", "linux/", "a/b/c/d", "linux/amd 64"] {
+            assert!(wrong.parse::<Platform>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_processor_runs_what_was_made_for_its_predecessors() {
+        let rank = |host: &str, image: &str| {
+            let (host, image): (Platform, Platform) =
+                (host.parse().unwrap(), image.parse().unwrap());
+            host.accepts(&image)
+        };
+        assert_eq!(rank("linux/arm/v7", "linux/arm/v7"), Some(0));
+        assert_eq!(rank("linux/arm/v7", "linux/arm/v6"), Some(1));
+        assert_eq!(rank("linux/arm/v7", "linux/arm/v5"), Some(2));
+        assert_eq!(rank("linux/arm/v6", "linux/arm/v7"), None);
+        assert_eq!(rank("linux/amd64", "linux/amd64/v3"), None);
+        assert_eq!(rank("linux/amd64/v3", "linux/amd64"), Some(2));
+        assert_eq!(rank("linux/amd64", "linux/arm64"), None);
+        assert_eq!(rank("linux/amd64", "windows/amd64"), None);
+    }
+}

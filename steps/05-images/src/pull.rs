@@ -1,0 +1,113 @@
+//! Pulling: from a registry's answer to an image in the store.
+
+use kit::{Error, Result};
+use layers::digest::Digest;
+
+use crate::id::ImageId;
+use crate::install::{install, publish};
+use crate::manifest::{Blob, Document, media};
+use crate::platform::Platform;
+use crate::reference::Reference;
+use crate::registry::{Client, Manifest, Repository, Version};
+use crate::source::{BlobSource, Observer, Stream};
+use crate::store::Store;
+
+/// What is asked for.
+const ACCEPT: [&str; 4] = [
+    media::MANIFEST,
+    media::DOCKER_MANIFEST,
+    media::INDEX,
+    media::DOCKER_INDEX,
+];
+
+/// An image that was pulled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pulled {
+    /// Which.
+    pub id: ImageId,
+    /// What the registry has under its name: the digest of the index, if it is one.
+    pub digest: Digest,
+    /// Whether the name meant another image before, or none.
+    pub is_new: bool,
+}
+
+/// Pulls what `reference` means in its registry; of an index, the image for `platform`.
+///
+/// # Errors
+/// The registry cannot be reached or refuses, has no such image, or delivers another than it promised.
+pub fn pull(
+    store: &Store,
+    client: &Client,
+    reference: &Reference,
+    platform: &Platform,
+    observer: &dyn Observer,
+) -> Result<Pulled> {
+    let reference = reference.clone().or_latest();
+    let repository = Repository::new(reference.domain(), reference.path())?;
+    let named = client.manifest(&repository, &version(&reference)?, &ACCEPT)?;
+    let manifest = of_platform(client, &repository, &named, platform)?;
+
+    let lease = store.lock()?.lease()?;
+    let source = FromRegistry {
+        client,
+        repository: &repository,
+    };
+    let installed = install(store, &lease, &manifest, &source, observer)?;
+    let id = installed.id;
+    let by_digest = reference.with_digest(named.digest);
+    let mut names = vec![by_digest];
+    // A tag beside a digest says nothing: who asks so wants that content, whatever it is called today.
+    if reference.digest().is_none() {
+        names.push(reference);
+    }
+    let catalog = store.catalog()?;
+    let is_new = names.iter().any(|name| catalog.get(name) != Some(id));
+    publish(store, &[(installed, names)])?;
+    Ok(Pulled {
+        id,
+        digest: named.digest,
+        is_new,
+    })
+}
+
+fn version(reference: &Reference) -> Result<Version> {
+    match (reference.digest(), reference.tag()) {
+        (Some(digest), _) => Ok(Version::Digest(*digest)),
+        (None, Some(tag)) => Version::tag(tag),
+        (None, None) => Err(Error::new("a name without a tag is no version")),
+    }
+}
+
+/// The manifest for `platform`, be it the one that was named or one of an index.
+fn of_platform(
+    client: &Client,
+    repository: &Repository,
+    named: &Manifest,
+    platform: &Platform,
+) -> Result<Vec<u8>> {
+    match Document::parse(&named.bytes, Some(&named.media_type))? {
+        Document::Manifest(_) => Ok(named.bytes.clone()),
+        Document::Index(index) => {
+            let chosen = Version::Digest(index.choose(platform)?.blob.digest);
+            let manifest = client.manifest(repository, &chosen, &ACCEPT)?;
+            Ok(manifest.bytes)
+        }
+    }
+}
+
+struct FromRegistry<'a> {
+    client: &'a Client,
+    repository: &'a Repository,
+}
+
+impl BlobSource for FromRegistry<'_> {
+    fn open(&self, blob: &Blob, offset: u64) -> Result<Stream> {
+        let reader = self
+            .client
+            .blob(self.repository, &blob.digest, blob.size, offset)?;
+        Ok(Stream {
+            reader: Box::new(reader),
+            offset,
+        })
+    }
+}

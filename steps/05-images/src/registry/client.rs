@@ -1,0 +1,212 @@
+//! What a registry is asked for: manifests, layers, tags (OCI distribution specification, "Pull" and "Content
+//! Discovery"). Pushing stands in `push`.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use kit::{Error, Result};
+use layers::digest::Digest;
+use serde::Deserialize;
+use ureq::http::{Method, header};
+
+use super::blob::Blob;
+use super::configuration::Configuration;
+use super::endpoint::Host;
+use super::exchange::{Ask, Exchange, Target};
+use super::failure::Failure;
+use super::link;
+use super::manifest::{self, LARGEST, Manifest, Told};
+use super::name::{Repository, Version, is_tag};
+
+/// A client of registries. It remembers tokens and keeps connections open; clones share both.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub(crate) exchange: Arc<Exchange>,
+}
+
+/// What a registry says of a manifest without sending it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// What it is.
+    pub media_type: String,
+    /// Its digest. Only the bytes themselves prove it.
+    pub digest: Digest,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+pub(crate) const CONTENT_DIGEST: &str = "docker-content-digest";
+/// A list of tags is read page by page, and a page is no larger than a manifest. So many pages are a loop.
+const MOST_PAGES: usize = 10_000;
+
+impl Client {
+    /// A client that goes by `configuration`. Nobody is spoken to yet.
+    pub fn new(configuration: Configuration) -> Self {
+        Self {
+            exchange: Arc::new(Exchange::new(configuration)),
+        }
+    }
+
+    /// The manifest or index of `version`, which must be of one of the media types `accept`.
+    ///
+    /// # Errors
+    /// The registry cannot be reached or refuses; what it sends is too long, of another type or another digest.
+    pub fn manifest(
+        &self,
+        repository: &Repository,
+        version: &Version,
+        accept: &[&str],
+    ) -> Result<Manifest> {
+        let scopes = [repository.scope("pull")];
+        let ask = Ask::get(
+            repository.path(format_args!("manifests/{version}")),
+            &scopes,
+        )
+        .header(header::ACCEPT, &accept.join(", "));
+        let ask = ask.map_err(Failure::into_error)?;
+        let found = self.first(repository, |host| {
+            let mut whole = self.exchange.ask_whole(host, &ask, LARGEST)?;
+            let bytes = std::mem::take(&mut whole.bytes);
+            let told = Told {
+                content_type: whole.header(header::CONTENT_TYPE),
+                digest: whole.header(CONTENT_DIGEST),
+            };
+            Ok(manifest::check(bytes, version, accept, &told)?)
+        });
+        found.map_err(|failure| manifest_error(failure, repository, version))
+    }
+
+    /// What the registry says of `version`, without its bytes: Docker Hub does not count this as a pull. None if the
+    /// registry answers without saying it; then [`Client::manifest`] has to be asked.
+    ///
+    /// # Errors
+    /// The registry cannot be reached or refuses.
+    pub fn describe(
+        &self,
+        repository: &Repository,
+        version: &Version,
+        accept: &[&str],
+    ) -> Result<Option<Described>> {
+        let scopes = [repository.scope("pull")];
+        let ask = Ask::get(
+            repository.path(format_args!("manifests/{version}")),
+            &scopes,
+        )
+        .method(Method::HEAD)
+        .header(header::ACCEPT, &accept.join(", "));
+        let ask = ask.map_err(Failure::into_error)?;
+        let answer = match self.first(repository, |host| self.exchange.ask(host, &ask)) {
+            Ok(answer) => answer,
+            Err(failure) if failure.status() == Some(405) => return Ok(None),
+            Err(failure) => return Err(manifest_error(failure, repository, version)),
+        };
+        let described = || {
+            Some(Described {
+                media_type: answer.header(header::CONTENT_TYPE)?.to_owned(),
+                digest: answer.header(CONTENT_DIGEST)?.parse().ok()?,
+                size: answer.header(header::CONTENT_LENGTH)?.parse().ok()?,
+            })
+        };
+        Ok(described())
+    }
+
+    /// The blob `digest`, which has `size` bytes, from byte `offset` on. Reading goes on where it was when a
+    /// connection breaks; the length is checked, and the digest by [`Verified`](super::Verified).
+    ///
+    /// # Errors
+    /// The registry cannot be reached, refuses, or has a blob of another length. Addresses that a descriptor names
+    /// beside the registry (foreign layers) are never asked (CVE-2020-15157).
+    pub fn blob(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        size: u64,
+        offset: u64,
+    ) -> Result<Blob> {
+        Blob::open(self, repository, digest, size, offset).map_err(|failure| {
+            pull_error(failure, repository).within(format_args!("blob {digest}"))
+        })
+    }
+
+    /// All tags of `repository`, as the registry orders them. Mirrors are not asked: they have what they were asked
+    /// for before.
+    ///
+    /// # Errors
+    /// The registry cannot be reached, refuses, names what is no tag, or leads elsewhere or round in its pages.
+    pub fn tags(&self, repository: &Repository) -> Result<Vec<String>> {
+        #[derive(Deserialize)]
+        struct Page {
+            tags: Option<Vec<String>>,
+        }
+        let host = Host::origin(repository.domain(), &self.exchange.configuration);
+        let scopes = [repository.scope("pull")];
+        let mut ask = Ask::get(repository.path("tags/list"), &scopes);
+        let mut tags = Vec::new();
+        let mut seen = HashSet::new();
+        loop {
+            let whole = self
+                .exchange
+                .ask_whole(&host, &ask, LARGEST)
+                .map_err(|failure| pull_error(failure, repository))?;
+            let wrong = |what: &str| Error::new(format!("{} {what}", whole.url.shown()));
+            let page: Page = serde_json::from_slice(&whole.bytes)
+                .map_err(|_| wrong("does not answer with a list of tags"))?;
+            let page = page.tags.unwrap_or_default();
+            if !page.iter().all(|tag| is_tag(tag)) {
+                return Err(wrong("lists what cannot be a tag"));
+            }
+            tags.extend(page);
+            let links = whole.headers.get_all(header::LINK);
+            let Some(next) = link::next(links.iter().filter_map(|link| link.to_str().ok())) else {
+                return Ok(tags);
+            };
+            let next = whole.url.join(&next)?;
+            if !next.same_origin(&whole.url) {
+                return Err(wrong("continues its list of tags on another host"));
+            }
+            if !seen.insert(next.clone()) || seen.len() > MOST_PAGES {
+                return Err(wrong("continues its list of tags without end"));
+            }
+            ask.target = Target::At(next);
+        }
+    }
+
+    /// Asks the mirrors and then the registry. Whatever is wrong with a mirror, the next is asked; the registry has the
+    /// last word.
+    pub(crate) fn first<T>(
+        &self,
+        repository: &Repository,
+        mut ask: impl FnMut(&Host) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let hosts = Host::for_pull(repository.domain(), &self.exchange.configuration);
+        let mut last = None;
+        for host in &hosts {
+            match ask(host) {
+                Ok(found) => return Ok(found),
+                Err(failure) => last = Some(failure),
+            }
+        }
+        Err(last.unwrap_or_else(|| Failure::Wrong(Error::new("there is no registry to ask"))))
+    }
+}
+
+fn manifest_error(failure: Failure, repository: &Repository, version: &Version) -> Error {
+    let of = version.of(repository);
+    match failure.status() {
+        Some(404) => failure
+            .into_error()
+            .within(format_args!("manifest for {of} not found"))
+            .hint("check the name and the tag"),
+        _ => pull_error(failure, repository).within(of),
+    }
+}
+
+/// In Docker's words where people know them.
+pub(crate) fn pull_error(failure: Failure, repository: &Repository) -> Error {
+    match failure.status() {
+        Some(401 | 403) => failure.into_error().within(format_args!(
+            "pull access denied for {repository}, repository does not exist or may require 'drydock login'"
+        )),
+        _ => failure.into_error(),
+    }
+}

@@ -1,0 +1,24 @@
+//! The program, on a real file system: what it shows, what others make of its archives and it of theirs, and what is
+//! left when it is killed.
+
+mod archives;
+mod commands;
+mod faults;
+mod made;
+mod many;
+mod registry;
+mod run;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let tests = [
+        commands::tests(),
+        archives::tests(),
+        faults::tests(),
+        many::tests(),
+        registry::tests(),
+        run::tests(),
+    ];
+    harness::run("images", tests.into_iter().flatten().collect())
+}

@@ -1,0 +1,196 @@
+//! There and back: through the distribution project's registry.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+use harness::{Need, Run, Running, Test, eventually, test};
+
+use crate::made::{done, file_system, images, path, refused, stored};
+
+pub(crate) fn tests() -> Vec<Test> {
+    let needs = &[Need::Root, Need::Program("docker-registry")];
+    let skopeo = &[
+        Need::Root,
+        Need::Program("docker-registry"),
+        Need::Program("skopeo"),
+    ];
+    vec![
+        test("what_is_pushed_is_pulled", needs, what_is_pushed_is_pulled),
+        test(
+            "what_skopeo_pushes_is_pulled",
+            skopeo,
+            what_skopeo_pushes_is_pulled,
+        ),
+        test(
+            "what_is_not_there_is_said",
+            needs,
+            what_is_not_there_is_said,
+        ),
+        test("killed_while_it_pulls", needs, killed_while_it_pulls),
+    ]
+}
+
+/// A registry that runs until it is dropped, and its address.
+struct Registry(
+    SocketAddr,
+    #[expect(dead_code, reason = "it runs until it is dropped")] Running,
+);
+
+fn registry() -> Registry {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let config = path("registry.yml");
+    let text = format!(
+        "version: 0.1\nlog: {{level: error}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\nhttp:\n  addr: {address}\n",
+        path("registry")
+    );
+    std::fs::write(&config, text).unwrap();
+    let running = Run::new("docker-registry").args(["serve", &config]).spawn();
+    eventually(|| TcpStream::connect(address).ok());
+    Registry(address, running)
+}
+
+fn made(name: &str) -> String {
+    let archive = file_system("one", "one");
+    done(&["import", "-c", "CMD [\"sh\"]", &archive, name])
+        .out()
+        .trim()
+        .to_owned()
+}
+
+fn what_is_pushed_is_pulled() {
+    let registry = registry();
+    let name = format!("{}/user/app", registry.0);
+    let id = made(&format!("{name}:1"));
+    let pushed = done(&["push", &format!("{name}:1")]).out();
+    assert!(
+        pushed.starts_with(&format!("The push refers to repository [{name}]\n")),
+        "{pushed}"
+    );
+    assert!(pushed.contains(": Pushed\n1: digest: sha256:"), "{pushed}");
+    let again = done(&["push", &format!("{name}:1")]).out();
+    assert!(again.contains(": Layer already exists\n"), "{again}");
+    done(&["tag", &format!("{name}:1"), &name]);
+    assert_eq!(done(&["push", "-a", "-q", &name]).out().lines().count(), 2);
+    done(&["rm", "-f", &id]);
+    assert_eq!(stored(), [""; 0]);
+
+    let pulled = done(&["pull", &name]).out();
+    let lines: Vec<&str> = pulled.lines().collect();
+    assert_eq!(
+        lines[..2],
+        ["Using default tag: latest", "latest: Pulling from user/app"]
+    );
+    assert!(lines[2].ends_with(": Pulling fs layer"), "{pulled}");
+    assert!(lines[3].ends_with(": Download complete"), "{pulled}");
+    assert!(lines[4].ends_with(": Pull complete"), "{pulled}");
+    let digest = lines[5].strip_prefix("Digest: ").unwrap();
+    assert_eq!(
+        lines[6],
+        format!("Status: Downloaded newer image for {name}:latest")
+    );
+    assert_eq!(lines[7..], [format!("{name}:latest")]);
+    assert_eq!(done(&["ls", "-q", "--no-trunc"]).out().trim(), id);
+    assert!(done(&["ls", "--digests"]).out().contains(digest));
+    let again = done(&["pull", &name]).out();
+    assert!(again.contains(": Already exists\n"), "{again}");
+    assert!(again.contains("Status: Image is up to date for"), "{again}");
+
+    done(&["rm", &name]);
+    let by_digest = format!("{name}@{digest}");
+    assert_eq!(
+        done(&["pull", "-q", &by_digest]).out(),
+        format!("{by_digest}\n")
+    );
+    assert_eq!(
+        done(&["pull", "-a", "-q", &name]).out(),
+        format!("{name}\n")
+    );
+    assert_eq!(done(&["ls", &name]).out().lines().count(), 3);
+}
+
+fn what_skopeo_pushes_is_pulled() {
+    let registry = registry();
+    let id = made("app:1");
+    let saved = path("saved.tar");
+    done(&["save", "-o", &saved, "app:1"]);
+    done(&["rm", "app:1"]);
+    for (format, tag) in [("v2s2", "docker"), ("oci", "oci")] {
+        let name = format!("{}/app:{tag}", registry.0);
+        Run::new("skopeo")
+            .args(["copy", "-q", "--dest-tls-verify=false", "--format", format])
+            .args([format!("oci-archive:{saved}"), format!("docker://{name}")])
+            .output()
+            .assert_code(0);
+        done(&["pull", "-q", &name]);
+        let line = done(&["inspect", "-f", "{{.Size}} {{json .Config.Cmd}}", &name]).out();
+        assert_eq!(line, "100003 [\"sh\"]\n", "{format}");
+    }
+    let oci = done(&[
+        "inspect",
+        "-f",
+        "{{.Id}}",
+        &format!("{}/app:oci", registry.0),
+    ])
+    .out();
+    assert_eq!(oci.trim(), id);
+}
+
+fn what_is_not_there_is_said() {
+    let registry = registry();
+    let name = format!("{}/none", registry.0);
+    let output = images(&["pull", &name]).output().assert_code(1);
+    assert!(output.err().contains("none"), "{output}");
+    refused(&["pull", "-q", &format!("{name}:1")], "none");
+    refused(
+        &["push", "-q", &name],
+        "An image does not exist locally with the tag",
+    );
+    refused(
+        &["pull", "-a", "-q", &format!("{name}:1")],
+        "tag can't be used",
+    );
+    assert_eq!(stored(), [""; 0]);
+}
+
+/// Wherever it is killed, the next pull succeeds.
+fn killed_while_it_pulls() {
+    let registry = registry();
+    let name = format!("{}/app", registry.0);
+    let id = made(&name);
+    done(&["push", "-q", &name]);
+    done(&["rm", "-f", &id]);
+    let mut kills = 0;
+    // By the clock: a traced program and a registry do not go together well.
+    for milliseconds in (1..2000).step_by(2) {
+        let limit = format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000);
+        let program = harness::bin("images");
+        let output = Run::new("timeout")
+            .args([
+                "-s",
+                "KILL",
+                &limit,
+                program.to_str().unwrap(),
+                "pull",
+                "-q",
+                &name,
+            ])
+            .output();
+        let shown = done(&["ls", "-q", "--no-trunc"]).out();
+        assert!(shown.is_empty() || shown.trim() == id, "{shown}");
+        if !shown.is_empty() {
+            done(&["save", "-o", "/dev/null", &name]);
+            done(&["rm", "-f", &id]);
+        }
+        if output.code == Some(0) {
+            break;
+        }
+        kills += 1;
+    }
+    assert!(kills > 3, "{kills} kills");
+    done(&["pull", "-q", &name]);
+    done(&["save", "-o", "/dev/null", &name]);
+    done(&["rm", "-f", &id]);
+    done(&["prune", "-f"]);
+    assert_eq!(stored(), [""; 0]);
+}
