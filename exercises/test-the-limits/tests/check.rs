@@ -122,6 +122,7 @@ const RIGHT: Program = Program {
 impl Program {
     fn start(self, top: &Path, number: u32, limit: u32, script: &str) -> io::Result<String> {
         let directory = top.join(format!("container-{number}"));
+        let before = charged(top);
         fs::create_dir(&directory)?;
         match self.limit {
             Limit::AsAsked => fs::write(directory.join("pids.max"), limit.to_string())?,
@@ -148,6 +149,8 @@ impl Program {
         waitpid(pid, None)?;
         if self.joins != Joins::WithCaller {
             empty(&directory);
+            // Who was killed counts above until he is reaped, though his cgroup may already be removed.
+            wait_until(|| (charged(top) == before).then_some(()));
         }
         if self.removes {
             let removed = wait_until(|| fs::remove_dir(&directory).ok());
@@ -166,6 +169,11 @@ impl Program {
         execv(c"/bin/sh", &[c"sh", c"-c", script.as_c_str()])?;
         Ok(())
     }
+}
+
+/// How many processes the limit of this cgroup counts.
+fn charged(cgroup: &Path) -> String {
+    checks::proc::text(cgroup.join("pids.current"))
 }
 
 /// Kills what the script has left.
