@@ -10,10 +10,11 @@ mod ls;
 mod output;
 mod progress;
 mod prune;
-mod pull;
+pub(crate) mod pull;
 mod push;
 mod rm;
 mod save;
+mod settings;
 mod tag;
 
 use std::io::Write;
@@ -22,6 +23,7 @@ use clap::Subcommand;
 use kit::{Error, Result, error};
 use template::list::{Format, Kind, Row};
 
+pub use self::settings::Settings;
 use crate::store::{Store, User};
 
 /// What can be done with images.
@@ -88,7 +90,7 @@ impl Streams<'_> {
         output::written(self.out.write_all(text.as_bytes()))
     }
 
-    fn warn(&mut self, text: impl std::fmt::Display) {
+    pub(crate) fn warn(&mut self, text: impl std::fmt::Display) {
         // A closed stderr has nobody to tell.
         let _ = writeln!(self.err, "{text}");
     }
@@ -100,6 +102,7 @@ impl Streams<'_> {
 /// Whatever fails; its exit code is 1, which is Docker's where no container is concerned.
 pub fn run(
     action: &Action,
+    settings: &Settings,
     store: &Store,
     users: &[User],
     streams: &mut Streams<'_>,
@@ -115,8 +118,8 @@ pub fn run(
         Action::Load(options) => load::run(options, store, streams),
         Action::Import(options) => import::run(options, store, streams),
         Action::Df(options) => df::run(options, store, users, streams),
-        Action::Pull(options) => pull::run(options, store, streams),
-        Action::Push(options) => push::run(options, store, streams),
+        Action::Pull(options) => pull::run(options, settings, store, streams),
+        Action::Push(options) => push::run(options, settings, store, streams),
     };
     result
         .and_then(|()| output::written(streams.out.flush()))

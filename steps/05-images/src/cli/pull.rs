@@ -3,13 +3,13 @@
 use clap::Args;
 use kit::{Error, Result};
 
-use super::Streams;
 use super::output::written;
 use super::progress::Lines;
+use super::{Settings, Streams};
 use crate::platform::Platform;
 use crate::pull::pull;
 use crate::reference::Reference;
-use crate::registry::{Client, Configuration, Repository};
+use crate::registry::{Client, Repository};
 use crate::source::Blind;
 use crate::store::Store;
 
@@ -33,15 +33,26 @@ pub struct Options {
     name: Reference,
 }
 
-pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -> Result<()> {
-    let client = Client::new(Configuration::from_environment());
+pub(super) fn run(
+    options: &Options,
+    settings: &Settings,
+    store: &Store,
+    streams: &mut Streams<'_>,
+) -> Result<()> {
+    let client = settings.client()?;
+    let platform = options.platform.clone().unwrap_or_else(Platform::host);
+    let one = Pull {
+        client: &client,
+        platform: &platform,
+        quiet: options.quiet,
+    };
     if !options.all_tags {
         let name = options.name.clone();
         if name.is_name_only() && !options.quiet {
             streams.line("Using default tag: latest")?;
         }
         let name = name.or_latest();
-        pull_one(options, &client, &name, store, streams)?;
+        one.pull(&name, store, streams)?;
         return streams.line(&name);
     }
     if !options.name.is_name_only() {
@@ -49,33 +60,42 @@ pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -
     }
     let repository = Repository::new(options.name.domain(), options.name.path())?;
     for tag in client.tags(&repository)? {
-        let name = options.name.with_tag(&tag)?;
-        pull_one(options, &client, &name, store, streams)?;
+        one.pull(&options.name.with_tag(&tag)?, store, streams)?;
     }
     streams.line(options.name.name())
 }
 
-fn pull_one(
-    options: &Options,
-    client: &Client,
-    name: &Reference,
-    store: &Store,
-    streams: &mut Streams<'_>,
-) -> Result<()> {
-    let platform = options.platform.clone().unwrap_or_else(Platform::host);
-    if options.quiet {
-        return pull(store, client, name, &platform, &Blind).map(drop);
+/// How one image is pulled, and shown.
+#[derive(Debug)]
+pub(crate) struct Pull<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) platform: &'a Platform,
+    pub(crate) quiet: bool,
+}
+
+impl Pull<'_> {
+    /// Pulls what `name` means, and shows all of it but the name.
+    pub(crate) fn pull(
+        &self,
+        name: &Reference,
+        store: &Store,
+        streams: &mut Streams<'_>,
+    ) -> Result<()> {
+        if self.quiet {
+            return pull(store, self.client, name, self.platform, &Blind).map(drop);
+        }
+        let what = match (name.digest(), name.tag()) {
+            (Some(digest), _) => digest.to_string(),
+            (None, tag) => tag.unwrap_or_default().to_owned(),
+        };
+        streams.line(format!("{what}: Pulling from {}", name.path()))?;
+        written(streams.out.flush())?;
+        let lines = Lines::new(streams.out);
+        let pulled = pull(store, self.client, name, self.platform, &lines)?;
+        streams.line(format!("Digest: {}", pulled.digest))?;
+        streams.line(match pulled.is_new {
+            true => format!("Status: Downloaded newer image for {}", name.familiar()),
+            false => format!("Status: Image is up to date for {}", name.familiar()),
+        })
     }
-    let what = match (name.digest(), name.tag()) {
-        (Some(digest), _) => digest.to_string(),
-        (None, tag) => tag.unwrap_or_default().to_owned(),
-    };
-    streams.line(format!("{what}: Pulling from {}", name.path()))?;
-    written(streams.out.flush())?;
-    let pulled = pull(store, client, name, &platform, &Lines::new(streams.out))?;
-    streams.line(format!("Digest: {}", pulled.digest))?;
-    streams.line(match pulled.is_new {
-        true => format!("Status: Downloaded newer image for {}", name.familiar()),
-        false => format!("Status: Image is up to date for {}", name.familiar()),
-    })
 }

@@ -3,11 +3,11 @@
 use clap::Args;
 use kit::{Error, Result};
 
-use super::Streams;
 use super::progress::short;
+use super::{Settings, Streams};
 use crate::push::push;
 use crate::reference::Reference;
-use crate::registry::{Client, Configuration, Pushed};
+use crate::registry::{Client, Pushed};
 use crate::store::Store;
 
 /// Options of `push`.
@@ -26,8 +26,13 @@ pub struct Options {
     name: Reference,
 }
 
-pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -> Result<()> {
-    let client = Client::new(Configuration::from_environment());
+pub(super) fn run(
+    options: &Options,
+    settings: &Settings,
+    store: &Store,
+    streams: &mut Streams<'_>,
+) -> Result<()> {
+    let client = settings.client()?;
     if !options.all_tags {
         let name = options.name.clone();
         if name.is_name_only() && !options.quiet {

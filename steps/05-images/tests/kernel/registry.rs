@@ -25,6 +25,15 @@ pub(crate) fn tests() -> Vec<Test> {
             needs,
             what_is_not_there_is_said,
         ),
+        test(
+            "what_is_run_is_pulled_first",
+            &[
+                Need::Root,
+                Need::Program("docker-registry"),
+                Need::Package("busybox", "busybox-static"),
+            ],
+            what_is_run_is_pulled_first,
+        ),
         test("killed_while_it_pulls", needs, killed_while_it_pulls),
     ]
 }
@@ -151,6 +160,50 @@ fn what_is_not_there_is_said() {
         "tag can't be used",
     );
     assert_eq!(stored(), [""; 0]);
+}
+
+fn what_is_run_is_pulled_first() {
+    let registry = registry();
+    let name = format!("{}/app", registry.0);
+    crate::run::busybox(&name, &["CMD echo one"]);
+    done(&["push", "-q", &name]);
+    done(&["rm", &name]);
+    let run = |arguments: &[&str]| {
+        let all = [&["run"], arguments, &[name.as_str()]].concat();
+        images(&all).output()
+    };
+    let missing = run(&["--pull", "never"]).assert_code(125);
+    let sentence = format!("No such image: {name}:latest");
+    assert!(missing.err().contains(&sentence), "{missing}");
+
+    let pulled = run(&[]).assert_code(0);
+    assert_eq!(pulled.out(), "one\n");
+    let shown = pulled.err();
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(
+        lines[0],
+        format!("Unable to find image '{name}:latest' locally")
+    );
+    assert_eq!(lines[1], "latest: Pulling from app");
+    let status = format!("Status: Downloaded newer image for {name}:latest");
+    assert_eq!(lines.last(), Some(&status.as_str()));
+    // Then it is there, and nobody asks.
+    let again = run(&[]).assert_code(0);
+    assert_eq!((again.out().as_str(), again.err().as_str()), ("one\n", ""));
+    let always = run(&["--pull", "always"]).assert_code(0);
+    assert!(
+        always.err().contains("Status: Image is up to date for"),
+        "{always}"
+    );
+    assert_eq!(run(&["--pull=always", "-q"]).assert_code(0).err(), "");
+    // Another platform is another image, which this registry has not; and what it has is run all the same.
+    done(&["rm", "-f", &name]);
+    run(&["-q", "--platform", "linux/amd64"]).assert_code(0);
+
+    drop(registry);
+    let gone = run(&["--pull", "always"]).assert_code(125);
+    assert!(gone.err().contains("Connection refused"), "{gone}");
+    assert_eq!(run(&[]).assert_code(0).out(), "one\n");
 }
 
 /// Wherever it is killed, the next pull succeeds.
