@@ -183,7 +183,7 @@ fn a_user_is_looked_up_in_the_image() {
     // Whoever he is, he may not become root again, and with -t the terminal is his.
     let su = run(&["-u", "app", "app", "sh", "-c", "mkdir /x; ls -d /x"]).assert_code(1);
     assert!(su.err().contains("Permission denied"), "{su}");
-    let mut terminal = images(&[
+    let terminal = images(&[
         "run",
         "-t",
         "-u",
