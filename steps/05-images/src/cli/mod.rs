@@ -6,14 +6,17 @@ mod history;
 mod import;
 mod inspect;
 mod load;
+mod login;
 mod ls;
 mod output;
 mod progress;
+mod prompt;
 mod prune;
 pub(crate) mod pull;
 mod push;
 mod rm;
 mod save;
+mod search;
 mod settings;
 mod tag;
 
@@ -55,6 +58,12 @@ pub enum Action {
     Pull(pull::Options),
     /// Upload an image to a registry
     Push(push::Options),
+    /// Search a registry, which is Docker Hub unless the term names another
+    Search(search::Options),
+    /// Authenticate to a registry
+    Login(login::Options),
+    /// Log out from a registry
+    Logout(login::LogoutOptions),
 }
 
 /// Where a command writes to.
@@ -120,6 +129,9 @@ pub fn run(
         Action::Df(options) => df::run(options, store, users, streams),
         Action::Pull(options) => pull::run(options, settings, store, streams),
         Action::Push(options) => push::run(options, settings, store, streams),
+        Action::Search(options) => search::run(options, settings, streams),
+        Action::Login(options) => login::run(options, settings, streams),
+        Action::Logout(options) => login::logout(options, settings, streams),
     };
     result
         .and_then(|()| output::written(streams.out.flush()))

@@ -47,3 +47,11 @@ pub(super) fn at(created: Option<i64>) -> String {
         None => "N/A".to_owned(),
     }
 }
+
+/// At most so many characters, with an ellipsis in the place of what is too much.
+pub(super) fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most - 1).chain(['…']).collect()
+}

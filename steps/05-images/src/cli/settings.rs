@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use kit::Result;
+use kit::{Error, Result};
 
-use crate::registry::{Client, Configuration};
+use crate::registry::{Client, ConfigFile, Configuration};
 
 /// Options of all commands.
 #[derive(Args, Clone, Debug, Default)]
@@ -23,6 +23,16 @@ impl Settings {
     /// The configuration file cannot be used.
     pub fn client(&self) -> Result<Client> {
         self.configuration().map(Client::new)
+    }
+
+    /// The client, and where the user's credentials are kept.
+    pub(super) fn client_and_credentials(&self) -> Result<(Client, ConfigFile)> {
+        let configuration = self.configuration()?;
+        let file = configuration.credentials.clone().ok_or_else(|| {
+            Error::new("there is no place for credentials")
+                .hint("set HOME, or DOCKER_CONFIG to the directory of your config.json")
+        })?;
+        Ok((Client::new(configuration), file))
     }
 
     fn configuration(&self) -> Result<Configuration> {
