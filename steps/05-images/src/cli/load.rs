@@ -20,7 +20,7 @@ pub struct Options {
     #[arg(short, long, value_name = "FILE")]
     input: Option<PathBuf>,
 
-    /// Suppress the load output
+    /// Suppress the load output: what is loaded is named all the same
     #[arg(short, long)]
     quiet: bool,
 
@@ -40,9 +40,6 @@ pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -
     };
     let platform = options.platform.clone().unwrap_or_else(Platform::host);
     for image in load(store, input, &platform, &Blind)? {
-        if options.quiet {
-            continue;
-        }
         match image.names[..] {
             [] => streams.line(format!("Loaded image ID: {}", image.id))?,
             _ => image

@@ -125,7 +125,7 @@ pub fn run(
         Action::Inspect(options) => inspect::run(options, store, streams),
         Action::Save(options) => save::run(options, store, streams),
         Action::Load(options) => load::run(options, store, streams),
-        Action::Import(options) => import::run(options, store, streams),
+        Action::Import(options) => import::run(options, settings, store, streams),
         Action::Df(options) => df::run(options, store, users, streams),
         Action::Pull(options) => pull::run(options, settings, store, streams),
         Action::Push(options) => push::run(options, settings, store, streams),

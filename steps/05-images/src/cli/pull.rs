@@ -4,7 +4,7 @@ use clap::Args;
 use kit::{Error, Result};
 
 use super::output::written;
-use super::progress::Lines;
+use super::progress::progress;
 use super::{Settings, Streams};
 use crate::platform::Platform;
 use crate::pull::pull;
@@ -30,7 +30,7 @@ pub struct Options {
 
     /// What to pull
     #[arg(value_name = "NAME[:TAG|@DIGEST]")]
-    name: Reference,
+    name: String,
 }
 
 pub(super) fn run(
@@ -39,6 +39,7 @@ pub(super) fn run(
     store: &Store,
     streams: &mut Streams<'_>,
 ) -> Result<()> {
+    let whole: Reference = options.name.parse()?;
     let client = settings.client()?;
     let platform = options.platform.clone().unwrap_or_else(Platform::host);
     let one = Pull {
@@ -47,22 +48,21 @@ pub(super) fn run(
         quiet: options.quiet,
     };
     if !options.all_tags {
-        let name = options.name.clone();
-        if name.is_name_only() && !options.quiet {
+        if whole.is_name_only() && !options.quiet {
             streams.line("Using default tag: latest")?;
         }
-        let name = name.or_latest();
+        let name = whole.or_latest();
         one.pull(&name, store, streams)?;
         return streams.line(&name);
     }
-    if !options.name.is_name_only() {
+    if !whole.is_name_only() {
         return Err(Error::new("tag can't be used with --all-tags/-a"));
     }
-    let repository = Repository::new(options.name.domain(), options.name.path())?;
+    let repository = Repository::new(whole.domain(), whole.path())?;
     for tag in client.tags(&repository)? {
-        one.pull(&options.name.with_tag(&tag)?, store, streams)?;
+        one.pull(&whole.with_tag(&tag)?, store, streams)?;
     }
-    streams.line(options.name.name())
+    streams.line(whole.name())
 }
 
 /// How one image is pulled, and shown.
@@ -90,8 +90,9 @@ impl Pull<'_> {
         };
         streams.line(format!("{what}: Pulling from {}", name.path()))?;
         written(streams.out.flush())?;
-        let lines = Lines::new(streams.out);
-        let pulled = pull(store, self.client, name, self.platform, &lines)?;
+        let shown = progress(streams);
+        let pulled = pull(store, self.client, name, self.platform, &*shown)?;
+        drop(shown);
         streams.line(format!("Digest: {}", pulled.digest))?;
         streams.line(match pulled.is_new {
             true => format!("Status: Downloaded newer image for {}", name.familiar()),

@@ -23,7 +23,7 @@ pub struct Options {
 
     /// What to push, and where
     #[arg(value_name = "NAME[:TAG]")]
-    name: Reference,
+    name: String,
 }
 
 pub(super) fn run(
@@ -32,27 +32,27 @@ pub(super) fn run(
     store: &Store,
     streams: &mut Streams<'_>,
 ) -> Result<()> {
+    let whole: Reference = options.name.parse()?;
     let client = settings.client()?;
     if !options.all_tags {
-        let name = options.name.clone();
-        if name.is_name_only() && !options.quiet {
+        if whole.is_name_only() && !options.quiet {
             streams.line("Using default tag: latest")?;
         }
-        return push_one(options, &client, &name.or_latest(), store, streams);
+        return push_one(options, &client, &whole.or_latest(), store, streams);
     }
-    if !options.name.is_name_only() {
+    if !whole.is_name_only() {
         return Err(Error::new("tag can't be used with --all-tags/-a"));
     }
     let catalog = store.catalog()?;
     let names: Vec<Reference> = catalog
         .all_references()
         .map(|(name, _)| name)
-        .filter(|name| name.name() == options.name.name() && name.tag().is_some())
+        .filter(|name| name.name() == whole.name() && name.tag().is_some())
         .collect();
     if names.is_empty() {
         return Err(Error::new(format!(
             "An image does not exist locally with the tag: {}",
-            options.name.familiar_name()
+            whole.familiar_name()
         )));
     }
     names

@@ -4,7 +4,7 @@ use clap::Args;
 use kit::{Error, Result};
 use template::list::{Format, Kind, Row};
 
-use super::output::shortened;
+use super::output::{shortened, with_value};
 use super::{Settings, Streams};
 use crate::reference::split_registry;
 use crate::registry::{Filter, Found, SEARCH_LIMIT};
@@ -16,7 +16,7 @@ const DESCRIPTION: usize = 45;
 #[derive(Args, Clone, Debug)]
 pub struct Options {
     /// Filter output: stars=, is-official=, is-automated= (repeatable)
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = with_value)]
     filter: Vec<String>,
 
     /// Format output: table, json, or a Go template such as '{{.Name}}: {{.StarCount}}'

@@ -35,6 +35,7 @@ mod config_file;
 mod configuration;
 mod credential;
 mod daemon;
+mod download;
 mod endpoint;
 mod exchange;
 mod failure;

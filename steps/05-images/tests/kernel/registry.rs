@@ -105,6 +105,16 @@ fn what_is_pushed_is_pulled() {
     assert!(again.contains(": Already exists\n"), "{again}");
     assert!(again.contains("Status: Image is up to date for"), "{again}");
 
+    // On a terminal each layer has a line of its own, which changes.
+    done(&["rm", "-f", &id]);
+    let terminal = images(&["pull", &name]).under_pty();
+    terminal.expect(": Pull complete");
+    terminal.expect("Status: Downloaded newer image for");
+    let shown = terminal.wait().assert_code(0).out();
+    assert!(!shown.contains("Download complete"), "{shown}");
+    let redrawn = images(&["pull", "-q", &name]).under_pty().wait();
+    assert_eq!(redrawn.out().trim_end(), format!("{name}:latest"));
+
     done(&["rm", &name]);
     let by_digest = format!("{name}@{digest}");
     assert_eq!(
@@ -133,7 +143,7 @@ fn what_skopeo_pushes_is_pulled() {
             .assert_code(0);
         done(&["pull", "-q", &name]);
         let line = done(&["inspect", "-f", "{{.Size}} {{json .Config.Cmd}}", &name]).out();
-        assert_eq!(line, "100003 [\"sh\"]\n", "{format}");
+        assert_eq!(line, "100007 [\"sh\"]\n", "{format}");
     }
     let oci = done(&[
         "inspect",

@@ -35,6 +35,11 @@ pub(crate) fn tests() -> Vec<Test> {
         ),
         test("a_wrong_configuration_file_is_named", root, a_wrong_file),
         test(
+            "an_archive_comes_from_an_address",
+            root,
+            an_archive_from_an_address,
+        ),
+        test(
             "what_lies_is_not_pulled_for_a_run",
             root,
             what_lies_is_not_run,
@@ -358,4 +363,51 @@ fn what_lies_is_not_run() {
         assert!(output.err().contains("\nimages: "), "{shown}: {output}");
         assert_eq!(images(&["ls", "-q"]).output().assert_code(0).out(), "");
     }
+}
+
+fn an_archive_from_an_address() {
+    std::fs::write(directory().join("file"), "contents").unwrap();
+    let archive = Run::new("tar")
+        .args(["-C", directory().to_str().unwrap(), "-c", "file"])
+        .output()
+        .assert_code(0)
+        .stdout;
+    let cut = archive[..700].to_vec();
+    let host = Server::new(move |request| match request.path.as_str() {
+        "/moved" => Reply::new(302).header("Location", "/fs.tar"),
+        "/fs.tar" => Reply::ok(archive.clone()),
+        "/cut" => Reply::ok(cut.clone()).announcing(archive.len()),
+        _ => Reply::new(404),
+    });
+    let at = |path: &str| format!("http://{}{path}", host.authority());
+    let imported = images(&["import", "-c", "CMD [\"x\"]", &at("/moved"), "fs:1"])
+        .output()
+        .assert_code(0)
+        .out();
+    let lines: Vec<&str> = imported.lines().collect();
+    assert_eq!(lines[0], format!("Downloading from {}", at("/moved")));
+    assert!(
+        lines[1].starts_with("sha256:") && lines.len() == 2,
+        "{imported}"
+    );
+    let history = images(&["history", "--format", "{{.Comment}}", "fs:1"]).output();
+    assert_eq!(
+        history.assert_code(0).out(),
+        format!("Imported from {}\n", at("/moved"))
+    );
+    assert!(
+        host.log()
+            .iter()
+            .all(|request| request.header("authorization").is_none())
+    );
+    images(&["rm", "fs:1"]).output().assert_code(0);
+    for (path, words) in [("/none", "404"), ("/cut", "images: ")] {
+        let output = images(&["import", &at(path)]).output().assert_code(1);
+        assert!(output.err().contains(words), "{output}");
+    }
+    images(&["import", "http://"]).output().assert_code(1);
+    assert_eq!(
+        images(&["ls", "-a", "-q"]).output().assert_code(0).out(),
+        ""
+    );
 }
