@@ -52,16 +52,19 @@ pub(super) fn run(
             streams.line("Using default tag: latest")?;
         }
         let name = whole.or_latest();
-        one.pull(&name, store, streams)?;
+        let is_new = one.pull(&name, store, streams)?;
+        one.status(is_new, &name.familiar(), streams)?;
         return streams.line(&name);
     }
     if !whole.is_name_only() {
         return Err(Error::new("tag can't be used with --all-tags/-a"));
     }
     let repository = Repository::new(whole.domain(), whole.path())?;
+    let mut any_new = false;
     for tag in client.tags(&repository)? {
-        one.pull(&whole.with_tag(&tag)?, store, streams)?;
+        any_new |= one.pull(&whole.with_tag(&tag)?, store, streams)?;
     }
+    one.status(any_new, &whole.familiar_name(), streams)?;
     streams.line(whole.name())
 }
 
@@ -74,15 +77,16 @@ pub(crate) struct Pull<'a> {
 }
 
 impl Pull<'_> {
-    /// Pulls what `name` means, and shows all of it but the name.
+    /// Pulls what `name` means, and shows how. Whether it meant another image before, or none, comes back.
     pub(crate) fn pull(
         &self,
         name: &Reference,
         store: &Store,
         streams: &mut Streams<'_>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         if self.quiet {
-            return pull(store, self.client, name, self.platform, &Blind).map(drop);
+            let pulled = pull(store, self.client, name, self.platform, &Blind)?;
+            return Ok(pulled.is_new);
         }
         let what = match (name.digest(), name.tag()) {
             (Some(digest), _) => digest.to_string(),
@@ -94,9 +98,17 @@ impl Pull<'_> {
         let pulled = pull(store, self.client, name, self.platform, &*shown)?;
         drop(shown);
         streams.line(format!("Digest: {}", pulled.digest))?;
-        streams.line(match pulled.is_new {
-            true => format!("Status: Downloaded newer image for {}", name.familiar()),
-            false => format!("Status: Image is up to date for {}", name.familiar()),
-        })
+        Ok(pulled.is_new)
+    }
+
+    /// What has come of it all.
+    pub(crate) fn status(&self, is_new: bool, name: &str, streams: &mut Streams<'_>) -> Result<()> {
+        match (self.quiet, is_new) {
+            (true, _) => Ok(()),
+            (false, true) => {
+                streams.line(format_args!("Status: Downloaded newer image for {name}"))
+            }
+            (false, false) => streams.line(format_args!("Status: Image is up to date for {name}")),
+        }
     }
 }

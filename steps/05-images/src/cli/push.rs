@@ -38,6 +38,7 @@ pub(super) fn run(
         if whole.is_name_only() && !options.quiet {
             streams.line("Using default tag: latest")?;
         }
+        announce(options, &whole, streams)?;
         return push_one(options, &client, &whole.or_latest(), store, streams);
     }
     if !whole.is_name_only() {
@@ -55,9 +56,20 @@ pub(super) fn run(
             whole.familiar_name()
         )));
     }
+    announce(options, &whole, streams)?;
     names
         .iter()
         .try_for_each(|name| push_one(options, &client, name, store, streams))
+}
+
+fn announce(options: &Options, name: &Reference, streams: &mut Streams<'_>) -> Result<()> {
+    match options.quiet {
+        true => Ok(()),
+        false => streams.line(format_args!(
+            "The push refers to repository [{}]",
+            name.name()
+        )),
+    }
 }
 
 fn push_one(
@@ -71,7 +83,6 @@ fn push_one(
         push(store, client, name, |_, _| Ok(()))?;
         return streams.line(name);
     }
-    streams.line(format!("The push refers to repository [{}]", name.name()))?;
     let done = push(store, client, name, |layer, how| {
         let text = match how {
             Pushed::Already => "Layer already exists",

@@ -88,7 +88,8 @@ impl FetchOptions {
                 platform: &platform,
                 quiet: self.quiet,
             };
-            pull.pull(&name, store, streams)
+            let is_new = pull.pull(&name, store, streams)?;
+            pull.status(is_new, &name.familiar(), streams)
         })
     }
 

@@ -102,8 +102,10 @@ fn what_is_pushed_is_pulled() {
     assert_eq!(done(&["ls", "-q", "--no-trunc"]).out().trim(), id);
     assert!(done(&["ls", "--digests"]).out().contains(digest));
     let again = done(&["pull", &name]).out();
-    assert!(again.contains(": Already exists\n"), "{again}");
-    assert!(again.contains("Status: Image is up to date for"), "{again}");
+    // What is there as a whole is not told layer by layer.
+    let status = format!("Status: Image is up to date for {name}:latest");
+    let expected = [lines[0], lines[1], lines[5], &status, lines[7]];
+    assert_eq!(again.lines().collect::<Vec<_>>(), expected);
 
     // On a terminal each layer has a line of its own, which changes.
     done(&["rm", "-f", &id]);
@@ -126,6 +128,12 @@ fn what_is_pushed_is_pulled() {
         format!("{name}\n")
     );
     assert_eq!(done(&["ls", &name]).out().lines().count(), 3);
+    let all = done(&["pull", "-a", &name]).out();
+    let status = format!("Status: Image is up to date for {name}\n");
+    assert_eq!(all.matches("Status").count(), 1, "{all}");
+    assert!(all.contains(&status), "{all}");
+    let all = done(&["push", "-a", &name]).out();
+    assert_eq!(all.matches("The push refers to").count(), 1, "{all}");
 }
 
 fn what_skopeo_pushes_is_pulled() {
