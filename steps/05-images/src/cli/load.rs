@@ -38,8 +38,7 @@ pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -
         }
         None => Box::new(std::io::stdin().lock()),
     };
-    let platform = options.platform.clone().unwrap_or_else(Platform::host);
-    for image in load(store, input, &platform, &Blind)? {
+    for image in load(store, input, options.platform.as_ref(), &Blind)? {
         match image.names[..] {
             [] => streams.line(format!("Loaded image ID: {}", image.id))?,
             _ => image

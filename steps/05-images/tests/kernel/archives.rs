@@ -183,6 +183,11 @@ fn a_saved_file_is_whole_or_not_there() {
         &["save", "--platform", "linux/s390x", "-o", &saved, "app:1"],
         "does not provide the specified platform (linux/s390x)",
     );
+    refused(
+        &["load", "--platform", "linux/s390x", "-i", &saved],
+        "the archive holds no image for linux/s390x",
+    );
+    done(&["load", "--platform", host.trim(), "-i", &saved]);
     let to_stdout = done(&["save", "-o", "/dev/stdout", "app:1"]).stdout;
     assert_eq!(std::fs::read(&saved).unwrap(), to_stdout);
     let left = std::fs::read_dir(harness::directory()).unwrap();
