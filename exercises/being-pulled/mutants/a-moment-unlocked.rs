@@ -1,0 +1,12 @@
+//! belief: The lease is locked as soon as it is made.
+//! truth: As soon as is not at once. A collection that comes between the two finds a lease that nobody holds, and removes it; its holder does not notice, and writes down what it needs in a file that is gone.
+//< lease
+// Process ids are the same in two PID namespaces.
+let random = fs::read_to_string("/proc/sys/kernel/random/uuid")?;
+let path = self.leases().join(format!("{}-{number}", random.trim()));
+let file = OpenOptions::new()
+    .create_new(true)
+    .append(true)
+    .open(&path)?;
+file.lock()?;
+//>
