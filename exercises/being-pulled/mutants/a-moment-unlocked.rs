@@ -3,10 +3,7 @@
 //< lease
 // Process ids are the same in two PID namespaces.
 let random = fs::read_to_string("/proc/sys/kernel/random/uuid")?;
-let path = self.leases().join(format!("{}-{number}", random.trim()));
-let file = OpenOptions::new()
-    .create_new(true)
-    .append(true)
-    .open(&path)?;
+let name = format!("{}-{number}", random.trim());
+let file = new(&self.leases().join(&name))?;
 file.lock()?;
 //>

@@ -2,11 +2,8 @@
 //! truth: The number is that of its own PID namespace. In a container it is another than here, where nobody has it, or somebody else does; and a number is given again when its process is gone. Only a lock belongs to the process itself.
 //< lease
 let _lock = self.locked()?;
-let path = self.leases().join(format!("{}-{number}", std::process::id()));
-let file = OpenOptions::new()
-    .create_new(true)
-    .append(true)
-    .open(&path)?;
+let name = format!("{}-{number}", std::process::id());
+let file = new(&self.leases().join(&name))?;
 file.lock()?;
 //>
 //< collect

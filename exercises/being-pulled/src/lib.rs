@@ -17,7 +17,7 @@ pub struct Store {
 pub struct Lease<'s> {
     store: &'s Store,
     file: File,
-    path: PathBuf,
+    name: String,
 }
 
 impl Store {
@@ -43,19 +43,16 @@ impl Store {
         let _lock = self.locked()?;
         // Process ids are the same in two PID namespaces.
         let random = fs::read_to_string("/proc/sys/kernel/random/uuid")?;
-        let path = self.leases().join(format!("{}-{number}", random.trim()));
-        let file = OpenOptions::new()
-            .create_new(true)
-            .append(true)
-            .open(&path)?;
+        let name = format!("{}-{number}", random.trim());
+        let file = new(&self.leases().join(&name))?;
         file.lock()?;
-        //= let path = self.leases().join(format!("{}-{number}", std::process::id()));
-        //= let file = OpenOptions::new().create_new(true).append(true).open(&path)?;
+        //= let name = format!("{}-{number}", std::process::id());
+        //= let file = new(&self.leases().join(&name))?;
         //>
         Ok(Lease {
             store: self,
             file,
-            path,
+            name,
         })
     }
 
@@ -110,7 +107,6 @@ impl Lease<'_> {
         //< add: write it down where `collect` finds it
         let _lock = self.store.locked()?;
         (&self.file).write_all(format!("{blob}\n").as_bytes())
-        //= let _ = self.store;
         //= (&self.file).write_all(format!("{blob}\n").as_bytes())
         //>
     }
@@ -119,8 +115,14 @@ impl Lease<'_> {
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
         // If it stays, it is the lease of somebody dead.
-        let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(self.store.leases().join(&self.name));
     }
+}
+
+/// A file that was not there before, to which lines can be added.
+fn new(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create_new(true).append(true).open(path)
 }
 
 /// The files in a directory.

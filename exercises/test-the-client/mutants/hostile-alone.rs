@@ -1,10 +1,9 @@
 //! belief: A client that falls for nothing is right.
 //! truth: One that refuses everything falls for nothing either. Beside each lie belongs an honest registry, of which the client gets its manifest.
 //< judge
-let _ = good_will;
+let _ = (good_will, patience);
 lies(client)?;
-secrets(client)?;
-patience(client)
+secrets(client)
 //>
 //< secrets
 fn guarded(request: &Request, then: Reply) -> Reply {
