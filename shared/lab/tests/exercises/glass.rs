@@ -35,5 +35,8 @@ pub(crate) fn hides_files() {
     let report: Value = serde_json::from_str(&report).unwrap();
     let ran = &report["ran"];
     assert_eq!(ran["stopped"], Value::Null, "{report:#}");
-    assert_eq!((&ran["messages"], &ran["errors"]), (&json!("text\n"), &json!("")));
+    assert_eq!(
+        (&ran["messages"], &ran["errors"]),
+        (&json!("text\n"), &json!(""))
+    );
 }
