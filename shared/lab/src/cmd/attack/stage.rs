@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use attacks::{Answer, Bait, GO, Ground, HOME, Judge, Outcome, PROGRAM, Probe};
+use kit::patience::patient;
 use kit::sys::mount::{Attributes, set_attributes};
 use nix::fcntl::AT_FDCWD;
 use nix::mount::{MsFlags, mount};
@@ -186,7 +187,7 @@ fn settle(subject: &Subject) -> Result<()> {
     let Some(prefix) = subject.late_cgroup else {
         return Ok(());
     };
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + patient(PATIENCE);
     let has_process = |path: &Path| {
         fs::read_to_string(path.join("cgroup.procs")).is_ok_and(|list| !list.is_empty())
     };
@@ -222,7 +223,7 @@ impl Lines {
 
     /// None at the end of file, and when its time is over.
     fn next(&mut self) -> Result<Option<String>> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patient(PATIENCE);
         loop {
             if let Some(end) = self.text.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.text.drain(..=end).collect();
