@@ -192,6 +192,7 @@ pub fn is_whole_id(text: &str) -> bool {
 }
 
 /// The domain, and what stands after it, `library/` included.
+// ANCHOR: domain
 fn split_domain(text: &str) -> (String, String) {
     let (domain, rest) = match text.split_once('/') {
         Some((first, rest)) if looks_like_domain(first) => (first, rest),
@@ -207,6 +208,7 @@ fn split_domain(text: &str) -> (String, String) {
     };
     (domain.to_owned(), rest)
 }
+// ANCHOR_END: domain
 
 fn looks_like_domain(first: &str) -> bool {
     first == "localhost" || first.contains(['.', ':']) || first.chars().any(char::is_uppercase)
