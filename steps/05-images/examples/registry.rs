@@ -83,7 +83,8 @@ impl Registry {
         } else {
             String::new()
         };
-        say(&format!("{} {}{at}{who}", &reply.status[..3], request.path));
+        let path = short(&request.path);
+        say(&format!("{} {path}{at}{who}", &reply.status[..3]));
         let Reply {
             status,
             headers,
@@ -216,6 +217,14 @@ fn read(client: &TcpStream) -> std::io::Result<Option<Request>> {
         }
     }
     Ok(Some(request))
+}
+
+/// With the first twelve digits of a digest, as people are shown it.
+fn short(path: &str) -> &str {
+    match path.find("sha256:") {
+        Some(at) => path.get(..at + "sha256:".len() + 12).unwrap_or(path),
+        None => path,
+    }
 }
 
 /// A reader who has gone away has seen enough.
