@@ -43,7 +43,8 @@ pub struct Options {
 pub struct Unpacked {
     /// Entries, whiteouts included.
     pub entries: u64,
-    /// Bytes of regular files, each inode once, holes included: what Docker calls the layer's size.
+    /// Bytes of regular files, each inode once, holes included, and of symbolic links' targets: what Docker calls the
+    /// layer's size.
     pub size: u64,
 }
 
@@ -125,6 +126,10 @@ impl Extraction<'_> {
                     self.maker.file(at, entry, *size, reader)?;
                     self.unpacked.size = self.unpacked.size.saturating_add(*size);
                 } else {
+                    if let Kind::Symlink { target } = kind {
+                        let length = target.len() as u64;
+                        self.unpacked.size = self.unpacked.size.saturating_add(length);
+                    }
                     self.maker.special(at, entry)?;
                 }
             }

@@ -114,6 +114,11 @@ impl Exchange {
         })
     }
 
+    /// Asks for what is at `url`, whoever that is, as often as is promising. Nobody is told who asks.
+    pub(crate) fn ask_anonymously(&self, url: &Url, ask: &Ask<'_>) -> Result<Answer, Failure> {
+        self.patiently(ask.again, || accepted(url, self.follow(url, ask, None)?))
+    }
+
     fn patiently<T>(
         &self,
         again: bool,

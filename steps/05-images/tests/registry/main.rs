@@ -8,6 +8,7 @@ mod authorization;
 mod fixtures;
 mod mirrors;
 mod network;
+mod program;
 mod pull;
 mod push;
 mod real;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         mirrors::tests(),
         push::tests(),
         accounts::tests(),
+        program::tests(),
         real::tests(),
     ];
     let code = harness::run("registry", tests.into_iter().flatten().collect());
