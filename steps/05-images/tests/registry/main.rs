@@ -12,12 +12,13 @@ mod program;
 mod pull;
 mod push;
 mod real;
-mod server;
 mod tags;
 mod trust;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
+
+use checks::server;
 
 /// Names the folder in which the tests' credential helper keeps what it is given.
 const HELPER: &str = "DRYDOCK_TEST_HELPER";

@@ -16,6 +16,7 @@ use anyhow::{Context, Result, bail, ensure};
 use attacks::{
     Answer, Bait, GO, Ground, HOME, Image, Judge, Outcome, PASSWORD, PROGRAM, Probe, START, STORE,
 };
+use kit::patience::patient;
 use kit::sys::mount::{Attributes, set_attributes};
 use nix::fcntl::AT_FDCWD;
 use nix::mount::{MsFlags, mount};
@@ -247,7 +248,7 @@ fn settle(subject: &Subject) -> Result<()> {
     let Some(prefix) = subject.late_cgroup else {
         return Ok(());
     };
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + patient(PATIENCE);
     let has_process = |path: &Path| {
         fs::read_to_string(path.join("cgroup.procs")).is_ok_and(|list| !list.is_empty())
     };
@@ -283,7 +284,7 @@ impl Lines {
 
     /// None at the end of file, and when its time is over.
     fn next(&mut self) -> Result<Option<String>> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patient(PATIENCE);
         loop {
             if let Some(end) = self.text.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.text.drain(..=end).collect();
