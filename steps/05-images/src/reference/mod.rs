@@ -191,6 +191,7 @@ pub fn is_whole_id(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
+// ANCHOR: domain
 /// The registry that a word names before its first slash, if it names one, and the rest of it.
 pub(crate) fn split_registry(text: &str) -> (&str, &str) {
     match text.split_once('/') {
@@ -213,6 +214,7 @@ fn split_domain(text: &str) -> (String, String) {
 fn looks_like_domain(first: &str) -> bool {
     first == "localhost" || first.contains(['.', ':']) || first.chars().any(char::is_uppercase)
 }
+// ANCHOR_END: domain
 
 /// Docker's words, and what they are about.
 fn invalid(text: &str, why: &str) -> Error {

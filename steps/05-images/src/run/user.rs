@@ -65,6 +65,7 @@ impl Mechanism for User {
         Ok(())
     }
 
+    // ANCHOR: enter
     /// Groups first: whoever is no longer root may change neither (credentials(7)).
     fn enter(&self, _: &Gate) -> Result<(), Failure<'_>> {
         if self.groups.is_empty() {
@@ -79,6 +80,7 @@ impl Mechanism for User {
         setresgid(self.gid, self.gid, self.gid).map_err(Failure::of(SET_GROUP, b""))?;
         setresuid(self.uid, self.uid, self.uid).map_err(Failure::of(SET_USER, b""))
     }
+    // ANCHOR_END: enter
 
     fn hint(&self, failure: &Failure<'_>) -> Option<String> {
         let hint = match (failure.operation, failure.errno) {
