@@ -35,7 +35,7 @@ packages() {
     case $1 in
     run) echo busybox-static ;;
     test) printf '%s\n' docker-registry iproute2 mmdebstrap skopeo strace umoci ;;
-    bench) printf '%s\n' crun hyperfine runc umoci ;;
+    bench) printf '%s\n' crun docker-registry docker.io hyperfine podman runc skopeo time umoci ;;
     vm) printf '%s\n' e2fsprogs mmdebstrap "$(qemu)" ;;
     box) echo vagrant ;;
     build) printf '%s\n' ca-certificates curl gcc libc6-dev ;;
