@@ -227,7 +227,12 @@ impl Ground<'_> {
             ),
             Figure {
                 peer: Some(mib(&first)),
-                ..alone("the same in bytes (peer: since the start)", mib(&sent), "MiB", 64.0)
+                ..alone(
+                    "the same in bytes (peer: since the start)",
+                    mib(&sent),
+                    "MiB",
+                    64.0,
+                )
             },
         ])
     }

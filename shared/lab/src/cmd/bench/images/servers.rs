@@ -169,7 +169,10 @@ fn blob_sent(line: &str) -> Option<(String, u64)> {
     if line.get("http.request.method")? != "GET" {
         return None;
     }
-    let (_, digest) = line.get("http.request.uri")?.as_str()?.split_once("/blobs/")?;
+    let (_, digest) = line
+        .get("http.request.uri")?
+        .as_str()?
+        .split_once("/blobs/")?;
     let bytes = line.get("http.response.written")?.as_u64()?;
     Some((digest.to_owned(), bytes))
 }
@@ -207,7 +210,10 @@ impl Daemon {
         let children = format!("/proc/{0}/task", self.pid);
         for thread in fs::read_dir(children).context("dockerd is gone")?.flatten() {
             let text = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-            all.extend(text.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+            all.extend(
+                text.split_whitespace()
+                    .filter_map(|pid| pid.parse::<u32>().ok()),
+            );
         }
         Ok(all.into_iter().filter_map(cpu_of).sum())
     }
