@@ -1,12 +1,12 @@
 //! What a command costs, as GNU time tells it.
 
 use std::path::Path;
-use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 
 use super::super::Bench;
 use super::super::speed::median;
+use super::servers::Left;
 
 /// What one run of a command took, with all that it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -20,16 +20,13 @@ pub(super) struct Cost {
 }
 
 /// Runs a command; what it prints is shown if it fails.
-pub(super) fn of(bench: &Bench, here: &Path, words: &[&str]) -> Result<Cost> {
+pub(super) fn of(bench: &Bench, left: &Left, here: &Path, words: &[&str]) -> Result<Cost> {
     let file = here.join("cost");
     let mut time = bench.privilege.command("time");
     time.args(["--format", "%e %U %S %M", "--output"])
         .arg(&file)
         .args(words);
-    let output = time
-        .stdin(Stdio::null())
-        .output()
-        .context("cannot run GNU time")?;
+    let output = left.measured(&mut time)?;
     ensure!(
         output.status.success(),
         "`{}` failed: {}",

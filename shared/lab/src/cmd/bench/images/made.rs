@@ -19,7 +19,7 @@ const LARGE: u64 = 80 << 20;
 /// Files in a directory.
 const NEIGHBOURS: usize = 40;
 /// Changes whenever the image does, so that an older one is not taken for it.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// A layer as the manifest names it.
 struct Layer {
@@ -187,7 +187,7 @@ fn entry(path: &str, kind: Kind) -> Entry {
 /// Words of a language that nobody speaks: to gzip they are what programs and their texts are, three to one.
 fn text() -> Vec<u8> {
     let mut chance = Chance(0x9e37_79b9);
-    let words: Vec<Vec<u8>> = (0..4096)
+    let words: Vec<Vec<u8>> = (0..1024)
         .map(|_| {
             let length = 3 + chance.below(9);
             (0..length).map(|_| b'a' + chance.below(26) as u8).collect()

@@ -1,6 +1,8 @@
 //! What images cost: pull, save, load and list, beside Docker, Podman, and skopeo with umoci.
 //!
-//! All pull the same image from the same registry on the loopback device, in turn, each into a store that is empty.
+//! All pull the same image from the same registry on the loopback device, in turn, each into an empty store on a file
+//! system that is new. On one where the last store has just been removed, ext4 searches long for an inode that was not
+//! in use a moment ago, and whoever comes next pays for it.
 
 mod cost;
 mod made;
@@ -15,7 +17,7 @@ use layers::tar::{Entry, Kind, Time, Writer};
 use serde_json::json;
 
 use self::cost::{Cost, typical};
-use self::servers::{Cleared, Daemon, Left, Registry};
+use self::servers::{Cleared, Daemon, Left, Registry, disk};
 use super::{Bench, Figure, text};
 use crate::ui::step;
 
@@ -39,15 +41,15 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Figure>> {
     let name = |tag: &str| format!("{}/big:{tag}", registry.address);
     let ground = Ground {
         bench,
+        left: left.clone(),
         here: &here,
         program: bench.program("images")?,
         images: [name("1"), name("2")],
     };
     ground.fill(&storage)?;
-    let daemon = Daemon::start(bench, &left, &here)?;
-    let mut figures = ground.pulls(&daemon)?;
+    let mut figures = ground.pulls()?;
     figures.extend(ground.second(&registry)?);
-    figures.extend(ground.archives(&daemon)?);
+    figures.extend(ground.archives()?);
     figures.extend(ground.list()?);
     drop(cleared);
     Ok(figures)
@@ -56,6 +58,7 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Figure>> {
 /// What all measurements stand on.
 struct Ground<'a> {
     bench: &'a Bench,
+    left: Left,
     here: &'a Path,
     /// Ours.
     program: String,
@@ -90,42 +93,47 @@ impl Ground<'_> {
     }
 
     fn cost(&self, words: &[&str]) -> Result<Cost> {
-        cost::of(self.bench, self.here, words)
+        cost::of(self.bench, &self.left, self.here, words)
     }
 
-    /// Ours, with a store of its own, which is removed before if `is_cold`.
-    fn ours(&self, is_cold: bool, words: &[&str]) -> Result<Cost> {
-        if is_cold {
-            self.remove("ours")?;
-        }
-        let root = format!("DRYDOCK_ROOT={}", self.at("ours")?);
+    /// Ours, with a store of its own.
+    fn ours(&self, words: &[&str]) -> Result<Cost> {
+        let root = format!("DRYDOCK_ROOT={}", self.store()?);
         let mut all = vec!["env", &root, &self.program];
         all.extend(words);
         self.cost(&all)
     }
 
-    fn at(&self, name: &str) -> Result<String> {
-        text(&self.here.join(name))
+    fn store(&self) -> Result<String> {
+        text(&disk(self.here).join("ours"))
     }
 
-    /// Removes a directory, which may be root's; what waits to be written goes before the next measurement begins.
-    fn remove(&self, name: &str) -> Result<()> {
-        self.cost(&["rm", "-rf", "--one-file-system", &self.at(name)?])?;
-        self.cost(&["sync"]).map(drop)
+    /// A new file system for the next measurement. What waits to be written goes before it begins.
+    fn fresh(&self) -> Result<()> {
+        let script =
+            "cd \"$1\"; mkdir -p disk; if mountpoint -q disk; then umount disk; fi; rm -f image
+                      truncate -s 8G image; mkfs.ext4 -q -F image; mount -o loop image disk; sync";
+        let here = text(self.here)?;
+        self.cost(&["sh", "-euc", script, "sh", &here]).map(drop)
+    }
+
+    fn daemon(&self) -> Result<Daemon> {
+        self.fresh()?;
+        Daemon::start(self.bench, &self.left, self.here)
     }
 
     /// Every program pulls in turn, round after round.
-    fn pulls(&self, daemon: &Daemon) -> Result<Vec<Figure>> {
+    fn pulls(&self) -> Result<Vec<Figure>> {
         let image = &self.images[0];
         let mut all: [Vec<Cost>; 4] = Default::default();
         for round in 0..self.bench.rounds.min(PULLS) {
             step("pull", format_args!("round {}", round + 1));
-            all[0].push(self.ours(true, &["pull", "-q", image])?);
-            self.remove("ours")?;
-            all[1].push(self.docker(daemon, &["pull", "-q", image])?);
-            self.docker(daemon, &["rmi", image])?;
-            self.cost(&["sync"])?;
+            self.fresh()?;
+            all[0].push(self.ours(&["pull", "-q", image])?);
+            all[1].push(self.docker(&self.daemon()?, &["pull", "-q", image])?);
+            self.fresh()?;
             all[2].push(self.podman(image)?);
+            self.fresh()?;
             all[3].push(self.skopeo_and_umoci(image)?);
         }
         let [ours, docker, podman, umoci] = all.map(|costs| typical(&costs));
@@ -172,8 +180,9 @@ impl Ground<'_> {
 
     /// In a mount namespace of its own: it leaves its store mounted.
     fn podman(&self, image: &str) -> Result<Cost> {
-        let (root, run) = (self.at("podman")?, self.at("podman-run")?);
-        let cost = self.cost(&[
+        let at = |name| text(&disk(self.here).join(name));
+        let (root, run) = (at("podman")?, at("podman-run")?);
+        self.cost(&[
             "unshare",
             "--mount",
             "--propagation",
@@ -191,28 +200,25 @@ impl Ground<'_> {
             "--quiet",
             "--tls-verify=false",
             image,
-        ])?;
-        self.remove("podman-run")?;
-        self.remove("podman")?;
-        Ok(cost)
+        ])
     }
 
     /// The one fetches, the other unpacks.
     fn skopeo_and_umoci(&self, image: &str) -> Result<Cost> {
-        fs::create_dir_all(self.here.join("umoci")).context("cannot make a directory")?;
         let script = "cd \"$1\" && skopeo --insecure-policy copy --quiet --src-tls-verify=false \"docker://$2\" \
                       oci:image:t && umoci unpack --image image:t bundle";
-        let cost = self.cost(&["sh", "-euc", script, "sh", &self.at("umoci")?, image])?;
-        self.remove("umoci")?;
-        Ok(cost)
+        let disk = text(&disk(self.here))?;
+        self.cost(&["sh", "-euc", script, "sh", &disk, image])
     }
 
     /// How much of another image comes that shares all layers but one with what is there.
     fn second(&self, registry: &Registry) -> Result<Vec<Figure>> {
         let mut read = 0;
-        self.ours(true, &["pull", "-q", &self.images[0]])?;
+        registry.sent(&mut read)?;
+        self.fresh()?;
+        self.ours(&["pull", "-q", &self.images[0]])?;
         let first: Vec<_> = registry.sent(&mut read)?;
-        self.ours(false, &["pull", "-q", &self.images[1]])?;
+        self.ours(&["pull", "-q", &self.images[1]])?;
         let sent = registry.sent(&mut read)?;
         let mib = |sent: &[(String, u64)]| {
             sent.iter().map(|(_, bytes)| *bytes).sum::<u64>() as f64 / f64::from(1 << 20)
@@ -228,7 +234,7 @@ impl Ground<'_> {
             Figure {
                 peer: Some(mib(&first)),
                 ..alone(
-                    "the same in bytes (peer: since the start)",
+                    "the same in bytes (peer: the first image)",
                     mib(&sent),
                     "MiB",
                     64.0,
@@ -238,25 +244,26 @@ impl Ground<'_> {
     }
 
     /// Both save what they have pulled, and both load what Docker has saved.
-    fn archives(&self, daemon: &Daemon) -> Result<Vec<Figure>> {
+    fn archives(&self) -> Result<Vec<Figure>> {
         let image = &self.images[0];
-        let (saved, other) = (self.at("saved.tar")?, self.at("docker.tar")?);
-        self.docker(daemon, &["pull", "-q", image])?;
+        let saved = text(&disk(self.here).join("saved.tar"))?;
+        let archive = text(&self.here.join("docker.tar"))?;
         let mut all: [Vec<Cost>; 4] = Default::default();
         for round in 0..self.bench.rounds.min(PULLS) {
             step("save, load", format_args!("round {}", round + 1));
-            self.ours(true, &["pull", "-q", image])?;
-            all[0].push(self.ours(false, &["save", "-o", &saved, image])?);
-            self.remove("saved.tar")?;
-            self.remove("ours")?;
-            all[1].push(self.docker(daemon, &["save", "-o", &other, image])?);
-            self.docker(daemon, &["rmi", image])?;
-            self.cost(&["sync"])?;
-            all[2].push(self.ours(true, &["load", "-q", "-i", &other])?);
-            self.remove("ours")?;
-            all[3].push(self.docker(daemon, &["load", "-q", "-i", &other])?);
+            self.fresh()?;
+            self.ours(&["pull", "-q", image])?;
+            all[0].push(self.ours(&["save", "-o", &saved, image])?);
+            let daemon = self.daemon()?;
+            self.docker(&daemon, &["pull", "-q", image])?;
+            all[1].push(self.docker(&daemon, &["save", "-o", &saved, image])?);
+            self.cost(&["cp", &saved, &archive])?;
+            drop(daemon);
+            self.fresh()?;
+            all[2].push(self.ours(&["load", "-q", "-i", &archive])?);
+            all[3].push(self.docker(&self.daemon()?, &["load", "-q", "-i", &archive])?);
+            self.cost(&["rm", "-f", &archive])?;
         }
-        self.remove("docker.tar")?;
         let [save, docker_save, load, docker_load] = all.map(|costs| typical(&costs));
         let ratio = |word: &str, ours: Cost, docker: Cost| Figure {
             name: format!("images {word} / docker {word}"),
@@ -275,11 +282,11 @@ impl Ground<'_> {
 
     /// The list of a thousand images.
     fn list(&self) -> Result<Vec<Figure>> {
-        self.remove("ours")?;
+        self.fresh()?;
         let archive = self.here.join("many.tar");
         many(&archive)?;
-        self.ours(true, &["load", "-q", "-i", &text(&archive)?])?;
-        let root = format!("DRYDOCK_ROOT={}", self.at("ours")?);
+        self.ours(&["load", "-q", "-i", &text(&archive)?])?;
+        let root = format!("DRYDOCK_ROOT={}", self.store()?);
         let words = super::speed::words(&["env", &root, &self.program, "ls"]);
         let time = super::speed::Comparison {
             ours: ("images ls".to_owned(), words),

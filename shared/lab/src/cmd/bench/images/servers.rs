@@ -3,8 +3,9 @@
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,8 @@ pub(super) struct Left {
 #[derive(Default)]
 struct Things {
     servers: Vec<Child>,
+    /// The leader of the process group that is being measured.
+    measured: Option<u32>,
     directory: PathBuf,
 }
 
@@ -42,6 +45,7 @@ impl Left {
             privilege,
             things: Arc::new(Mutex::new(Things {
                 servers: Vec::new(),
+                measured: None,
                 directory: directory.to_owned(),
             })),
         };
@@ -71,6 +75,21 @@ impl Left {
         Ok(pid)
     }
 
+    /// Runs a command to its end, or to ours.
+    pub(super) fn measured(&self, command: &mut Command) -> Result<Output> {
+        let command = command.process_group(0);
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot run {}", command.get_program().display()))?;
+        self.lock().measured = Some(child.id());
+        let output = child.wait_with_output();
+        self.lock().measured = None;
+        output.context("cannot wait for a command")
+    }
+
     fn has_ended(&self, pid: u32) -> bool {
         let mut things = self.lock();
         let server = things.servers.iter_mut().find(|child| child.id() == pid);
@@ -81,22 +100,29 @@ impl Left {
         self.things.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Ends one server.
+    fn stop(&self, pid: u32) {
+        let mut things = self.lock();
+        if let Some(at) = things.servers.iter().position(|child| child.id() == pid) {
+            let server = things.servers.remove(at);
+            end(self.privilege, vec![server]);
+        }
+    }
+
     fn clear(&self) {
         let mut things = self.lock();
-        for server in things.servers.iter().rev() {
-            // Through sudo, it is sudo that passes it on.
-            let pid = server.id().to_string();
-            quiet(self.privilege.command("kill").arg(pid));
+        if let Some(leader) = things.measured {
+            // With all that it has started.
+            let group = format!("-{leader}");
+            quiet(self.privilege.command("kill").args(["-KILL", "--", &group]));
         }
-        let deadline = Instant::now() + PATIENCE;
-        while let Some(mut server) = things.servers.pop() {
-            while Instant::now() < deadline && matches!(server.try_wait(), Ok(None)) {
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            // The last resort; with it goes what dockerd has started, which is bound to its life.
-            let _ = server.kill();
-            let _ = server.wait();
-        }
+        end(self.privilege, std::mem::take(&mut things.servers));
+        quiet(
+            self.privilege
+                .command("umount")
+                .arg("--lazy")
+                .arg(disk(&things.directory)),
+        );
         // Files of root's, in mount namespaces that are gone by now.
         quiet(
             self.privilege
@@ -105,6 +131,28 @@ impl Left {
                 .arg(&things.directory),
         );
     }
+}
+
+/// Asks all to end, and sees to it.
+fn end(privilege: Privilege, mut servers: Vec<Child>) {
+    for server in servers.iter().rev() {
+        // Through sudo, it is sudo that passes it on.
+        quiet(privilege.command("kill").arg(server.id().to_string()));
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while let Some(mut server) = servers.pop() {
+        while Instant::now() < deadline && matches!(server.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // The last resort; with it goes what dockerd has started, which is bound to its life.
+        let _ = server.kill();
+        let _ = server.wait();
+    }
+}
+
+/// Where the disk is mounted that is new for each measurement.
+pub(super) fn disk(here: &Path) -> PathBuf {
+    here.join("disk")
 }
 
 fn clear_when_interrupted(signals: SigSet) {
@@ -181,6 +229,14 @@ fn blob_sent(line: &str) -> Option<(String, u64)> {
 pub(super) struct Daemon {
     pub(super) host: String,
     pid: u32,
+    server: u32,
+    left: Left,
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.left.stop(self.server);
+    }
 }
 
 impl Daemon {
@@ -191,7 +247,8 @@ impl Daemon {
         // In a mount namespace of its own, so that no mount of it outlives it.
         let mut command = bench.privilege.command("unshare");
         command.args(["--mount", "--propagation", "private", "dockerd"]);
-        command.args(["--data-root", &at("data")?, "--exec-root", &at("exec")?]);
+        let data = text(&disk(here).join("docker"))?;
+        command.args(["--data-root", &data, "--exec-root", &at("exec")?]);
         command.args(["--host", &host, "--pidfile", &pidfile]);
         command.args(["--iptables=false", "--ip6tables=false", "--bridge=none"]);
         let server = left.start(command, &log)?;
@@ -201,7 +258,12 @@ impl Daemon {
         })?;
         let pid = fs::read_to_string(&pidfile).context("dockerd has written no pid")?;
         let pid = pid.trim().parse().context("dockerd's pid is no number")?;
-        Ok(Self { host, pid })
+        Ok(Self {
+            host,
+            pid,
+            server,
+            left: left.clone(),
+        })
     }
 
     /// Seconds of processor time that it and all it has started have used so far.
