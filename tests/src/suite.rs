@@ -59,6 +59,9 @@ impl Test {
 
 /// Runs a suite with libtest's own command line (`cargo test NAME -- --list`), and returns what `main` should.
 pub fn run(suite: &str, tests: Vec<Test>) -> ExitCode {
+    // `nohup` and a shell's `&` start us with signals ignored, and so would be what the tests start. A write into a
+    // pipe that nobody reads stays an error for the suite itself.
+    kit::sys::process::reset_signals(&[libc::SIGPIPE]).expect("signals can be reset");
     let (arguments, filters) = CommandLine::parse().divide();
     let only = std::env::var("DRYDOCK_ONLY").unwrap_or_default();
     let trials = tests

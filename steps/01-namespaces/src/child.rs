@@ -148,7 +148,7 @@ fn execute<'a>(birth: &'a Birth<'a>) -> Result<Infallible, Failure<'a>> {
     if let Some(directory) = &birth.ready.directory {
         chdir(directory.as_c_str()).map_err(Failure::of(CHDIR, directory.to_bytes()))?;
     }
-    reset_signals().map_err(Failure::of("reset the signals", b""))?;
+    reset_signals(&[]).map_err(Failure::of("reset the signals", b""))?;
     marker("spawn", "ready");
     birth
         .gate

@@ -89,11 +89,11 @@ pub fn set_undumpable() -> nix::Result<()> {
     nix::sys::prctl::set_dumpable(false)
 }
 
-/// Gives every signal its default disposition, and clears the mask: both survive execve, so a command would else
-/// inherit what our own runtime ignores (SIGPIPE) and blocks.
-pub fn reset_signals() -> nix::Result<()> {
+/// Gives every signal but those in `kept` its default disposition, and clears the mask: both survive execve, so a
+/// command would else inherit what our own runtime ignores (SIGPIPE) and blocks, and what our caller does.
+pub fn reset_signals(kept: &[libc::c_int]) -> nix::Result<()> {
     for signal in 1..=libc::SIGRTMAX() {
-        if matches!(signal, libc::SIGKILL | libc::SIGSTOP) {
+        if matches!(signal, libc::SIGKILL | libc::SIGSTOP) || kept.contains(&signal) {
             continue;
         }
         // SAFETY: SIG_DFL is a valid disposition for every signal. libc refuses the two it keeps for itself
