@@ -333,9 +333,9 @@ fn a_million_entries() {
     // The same names again and again, of one file and of directories: what the file system can hold is not what is
     // tried here.
     let names: Vec<Entry> = (0..1000)
-        .map(|number| match number % 2 {
-            0 => hard_link(&format!("name-{number}"), "first"),
-            _ => directory(&format!("directory-{number}")),
+        .map(|number| match number % 5 {
+            0 => directory(&format!("directory-{number}")),
+            _ => hard_link(&format!("name-{number}"), "first"),
         })
         .collect();
     for entry in names.iter().cycle().take(999_999) {

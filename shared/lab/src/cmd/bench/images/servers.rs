@@ -155,6 +155,10 @@ pub(super) fn disk(here: &Path) -> PathBuf {
     here.join("disk")
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the main thread waits for a process, and what has to go has gone"
+)]
 fn clear_when_interrupted(signals: SigSet) {
     if let Ok(signal) = signals.wait() {
         let left = INTERRUPTED.get().and_then(|slot| {
