@@ -35,7 +35,7 @@ packages() {
     case $1 in
     run) echo busybox-static ;;
     test) printf '%s\n' docker-registry iproute2 mmdebstrap skopeo strace umoci ;;
-    bench) printf '%s\n' crun hyperfine runc umoci ;;
+    bench) printf '%s\n' crun docker-registry docker.io hyperfine podman runc skopeo time umoci ;;
     vm) printf '%s\n' e2fsprogs mmdebstrap "$(qemu)" ;;
     box) echo vagrant ;;
     build) printf '%s\n' ca-certificates curl gcc libc6-dev ;;
@@ -82,7 +82,7 @@ install_missing() {
     wanted=${wanted% }
     [ -n "$wanted" ] || return 0
     printf 'provision: installing from Debian: %s\n' "$wanted"
-    case $wanted in *docker-registry*) keep_registry_quiet ;; esac
+    keep_quiet
     # The lock is waited for: on a fresh machine unattended-upgrades often holds it for the first minutes.
     as_root apt-get --quiet=2 -o DPkg::Lock::Timeout=300 update
     # Without recommends: QEMU's and Vagrant's are desktops and hypervisors. $wanted is split into words on purpose.
@@ -91,10 +91,14 @@ install_missing() {
         install --yes --no-install-recommends $wanted >/dev/null
 }
 
-# Debian starts what it installs: a registry for whoever reaches this machine's port 5000. The tests start their own.
-keep_registry_quiet() {
+# Debian starts what it installs: a registry for whoever reaches this machine's port 5000, a Docker daemon that changes
+# the packet filter. The tests and the measurements start their own.
+keep_quiet() {
     command -v systemctl >/dev/null || return 0
-    as_root systemctl --quiet mask docker-registry.service
+    case $wanted in *docker-registry*) as_root systemctl --quiet mask docker-registry.service ;; esac
+    case $wanted in
+    *docker.io*) as_root systemctl --quiet mask docker.service docker.socket containerd.service ;;
+    esac
 }
 
 # Debian 12's rustc is older than what the workspace asks for, so this one thing does not come from Debian.

@@ -4,7 +4,7 @@
 //! them: it starts the same container again and again, and each time kills the process of one role one system call
 //! later than before, until the command is executed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
@@ -28,6 +28,7 @@ const EXEC: i32 = libc::PTRACE_EVENT_EXEC;
 const FORK: i32 = libc::PTRACE_EVENT_FORK;
 const VFORK: i32 = libc::PTRACE_EVENT_VFORK;
 const CLONE: i32 = libc::PTRACE_EVENT_CLONE;
+const STOP: i32 = libc::PTRACE_EVENT_STOP;
 
 /// Which process of a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,16 +60,18 @@ pub struct Fault {
 /// No other program that this thread has started may be running.
 ///
 /// # Panics
-/// If no start ever has a process of that role.
+/// If no start ever has a process of that role, or one ends by itself before the command is executed.
 pub fn for_each_syscall(role: Role, run: impl Fn() -> Run, mut check: impl FnMut(&Fault)) -> usize {
     // Far more than any start needs: so a start that never ends is noticed.
     for at in 1..5000 {
-        match kill_at(&run(), role, at) {
-            Some(fault) => check(&fault),
-            None => {
+        match start(&run(), role, at) {
+            End::Killed(fault) => check(&fault),
+            End::Executed => {
                 assert!(at > 1, "no process had the role {role:?}");
                 return at - 1;
             }
+            // A start that fails would else look like one with few system calls.
+            End::Itself(output) => panic!("nobody was killed, and no command executed: {output}"),
         }
     }
     panic!("the command is never executed")
@@ -79,11 +82,26 @@ pub fn for_each_syscall(role: Role, run: impl Fn() -> Run, mut check: impl FnMut
 ///
 /// # Panics
 /// If the program cannot be started or traced.
+pub fn kill_at(run: &Run, role: Role, at: usize) -> Option<Fault> {
+    match start(run, role, at) {
+        End::Killed(fault) => Some(fault),
+        End::Executed | End::Itself(_) => None,
+    }
+}
+
+/// What a start came to.
+enum End {
+    Killed(Fault),
+    Executed,
+    /// Before the one or the other.
+    Itself(Output),
+}
+
 #[expect(
     clippy::zombie_processes,
     reason = "the tracer waits for it, by waitpid"
 )]
-pub fn kill_at(run: &Run, role: Role, at: usize) -> Option<Fault> {
+fn start(run: &Run, role: Role, at: usize) -> End {
     let start = Instant::now();
     let mark = scene::next_mark();
     // The shell stops itself, so that no system call of the program is missed.
@@ -124,7 +142,11 @@ pub fn kill_at(run: &Run, role: Role, at: usize) -> Option<Fault> {
         timed_out,
     );
     assert!(!timed_out, "{role:?} killed before its call {at}: {output}");
-    tracer.killed.map(|call| Fault { at, call, output })
+    match tracer.killed {
+        Some(call) => End::Killed(Fault { at, call, output }),
+        None if tracer.over => End::Executed,
+        None => End::Itself(output),
+    }
 }
 
 /// Follows all processes of one start.
@@ -134,6 +156,11 @@ struct Tracer {
     role: Role,
     at: usize,
     roles: HashMap<Pid, Role>,
+    /// Whom the process that made them has told of.
+    announced: HashSet<Pid>,
+    /// Those that have come before they were told of: until then nobody knows their role, and none of their system
+    /// calls may go by uncounted.
+    early: HashSet<Pid>,
     calls: usize,
     /// The system call that was to come when it was killed.
     killed: Option<u64>,
@@ -162,6 +189,8 @@ impl Tracer {
             role,
             at,
             roles: HashMap::new(),
+            announced: HashSet::from([root]),
+            early: HashSet::new(),
             calls: 0,
             killed: None,
             over: false,
@@ -172,11 +201,19 @@ impl Tracer {
     fn drive(&mut self) -> ExitStatus {
         let mut end = None;
         loop {
+            if self.over {
+                self.release_early();
+            }
             // Only this thread's children and tracees: other tests wait for theirs.
-            match waitpid(
+            let status = waitpid(
                 Pid::from_raw(-1),
                 Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD),
-            ) {
+            );
+            if let Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) = status {
+                // Who has died can tell of nobody any more.
+                self.release_early();
+            }
+            match status {
                 Ok(WaitStatus::Exited(pid, code)) if pid == self.root => {
                     end = Some(ExitStatus::from_raw(code << 8))
                 }
@@ -202,18 +239,38 @@ impl Tracer {
             // A child that executes a program is, or is about to be, the container's command.
             (EXEC, Some(Role::Child | Role::Command)) => self.over = true,
             // The kind of the event follows from the exit signal: SIGCHLD is a fork, anything else is a clone.
-            (FORK | VFORK, Some(Role::Parent)) => self.born(pid, Role::Child),
-            (FORK | VFORK, Some(Role::Child)) => self.born(pid, Role::Command),
-            (CLONE, Some(Role::Parent)) => self.born(pid, Role::Janitor),
+            (FORK | VFORK, Some(Role::Parent)) => self.born(pid, Some(Role::Child)),
+            (FORK | VFORK, Some(Role::Child)) => self.born(pid, Some(Role::Command)),
+            (CLONE, Some(Role::Parent)) => self.born(pid, Some(Role::Janitor)),
+            (FORK | VFORK | CLONE, _) => self.born(pid, None),
+            (STOP, _) if !self.over && !self.announced.contains(&pid) => {
+                self.early.insert(pid);
+                return;
+            }
             _ => {}
         }
         self.go_on(pid, None);
     }
 
-    fn born(&mut self, parent: Pid, role: Role) {
+    fn born(&mut self, parent: Pid, role: Option<Role>) {
         // The parent may be killed in this very moment.
-        if let Ok(pid) = ptrace::getevent(parent) {
-            self.roles.insert(Pid::from_raw(pid as i32), role);
+        let Ok(pid) = ptrace::getevent(parent) else {
+            return;
+        };
+        let pid = Pid::from_raw(pid as i32);
+        self.announced.insert(pid);
+        if let Some(role) = role {
+            self.roles.insert(pid, role);
+        }
+        if self.early.remove(&pid) {
+            self.go_on(pid, None);
+        }
+    }
+
+    fn release_early(&mut self) {
+        for pid in std::mem::take(&mut self.early) {
+            self.announced.insert(pid);
+            self.go_on(pid, None);
         }
     }
 

@@ -49,7 +49,7 @@ pub use census::{Census, descriptors};
 pub use need::Need;
 pub use output::Output;
 pub use run::{Run, Running};
-pub use scene::directory;
+pub use scene::{directory, unique};
 pub use suite::{Test, run, test};
 pub use terminal::Terminal;
 pub use wait::{contents, eventually};

@@ -75,6 +75,16 @@ pub fn directory() -> PathBuf {
     })
 }
 
+/// A name that no other test has, on the whole machine, beginning with `stem`: for what all share, such as cgroups.
+pub fn unique(stem: &str) -> String {
+    let directory = directory();
+    let suffix = directory
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    format!("{stem}-{}", suffix.trim_start_matches("drydock-test-"))
+}
+
 /// Ends the scene: returns what processes it left, and kills them. Those that are just about to end are given a second
 /// to do so.
 pub(crate) fn end() -> Vec<String> {

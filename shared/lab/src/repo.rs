@@ -108,6 +108,22 @@ impl Repo {
         Ok(steps_of(metadata, &self.root.join("steps")))
     }
 
+    /// Where cargo puts what it builds.
+    pub(crate) fn target_directory(&self) -> Result<PathBuf> {
+        #[derive(Deserialize)]
+        struct Metadata {
+            target_directory: PathBuf,
+        }
+        let json =
+            process::output(
+                self.cargo()?
+                    .args(["metadata", "--no-deps", "--format-version=1"]),
+            )?;
+        let metadata: Metadata =
+            serde_json::from_str(&json).context("cannot read what `cargo metadata` says")?;
+        Ok(metadata.target_directory)
+    }
+
     /// Builds binaries in release, showing cargo's own progress, and says where they are.
     pub(crate) fn build_release(&self, packages: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
         let mut cargo = self.cargo()?;

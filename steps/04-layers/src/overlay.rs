@@ -170,6 +170,13 @@ impl Overlay {
             }
             (MOUNT, Errno::EBUSY) => "the upper or work directory is in use by another mount",
             (MOUNT, Errno::ESTALE) => "the upper directory belongs to other layers",
+            (MOUNT | ADD_UPPER, Errno::EACCES) => {
+                "the user that --uid-map makes root may not enter a directory on the way, such as the data root: give \
+                 --upper and --work, two directories of his own where he may go"
+            }
+            (ADD_LAYER, Errno::EACCES) => {
+                "the user that is root in the container may not enter a directory on the way to the layer"
+            }
             (_, Errno::ENOENT) => "a layer is missing: it was removed, or never unpacked",
             (_, Errno::ENOTDIR) => "a layer is a directory",
             _ => return None,

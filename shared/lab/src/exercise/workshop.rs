@@ -63,11 +63,6 @@ pub(crate) struct Workshop {
 }
 
 #[derive(Deserialize)]
-struct Metadata {
-    target_directory: PathBuf,
-}
-
-#[derive(Deserialize)]
 struct Message {
     reason: String,
     manifest_path: Option<PathBuf>,
@@ -84,14 +79,8 @@ struct Diagnostic {
 impl Workshop {
     /// The workshop for this purpose (`check`, `grade` …), made anew.
     pub(crate) fn open(repo: &Repo, purpose: &str) -> Result<Self> {
-        let json = crate::process::output(repo.cargo()?.args([
-            "metadata",
-            "--no-deps",
-            "--format-version=1",
-        ]))?;
-        let metadata: Metadata =
-            serde_json::from_str(&json).context("cannot read what `cargo metadata` says")?;
-        let place = metadata.target_directory.join("exercises");
+        let target = repo.target_directory()?;
+        let place = target.join("exercises");
         fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
         let lock = Lock::exclusive(&place.join(format!("{purpose}.lock")))?;
         let directory = place.join(purpose);
@@ -103,7 +92,7 @@ impl Workshop {
             .with_context(|| format!("cannot make {}", directory.display()))?;
         Ok(Self {
             repository: repo.root.clone(),
-            target: metadata.target_directory,
+            target,
             directory,
             _lock: lock,
         })

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use harness::{Need, Run, Test, example, test};
+use harness::{Need, Run, Test, example, test, unique};
 
-use crate::common::{ROOT, container, directories, eventually, sleeper, unique};
+use crate::common::{ROOT, container, directories, eventually, sleeper};
 
 pub(crate) fn tests() -> Vec<Test> {
     let needs = [ROOT[0], ROOT[1], Need::Controller("pids")];

@@ -117,16 +117,6 @@ pub(crate) fn directories(name: &str) -> Vec<PathBuf> {
     found
 }
 
-/// A name that no other test has, on the whole machine.
-pub(crate) fn unique(stem: &str) -> String {
-    let directory = harness::directory();
-    let suffix = directory
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
-    format!("{stem}-{}", suffix.trim_start_matches("drydock-test-"))
-}
-
 /// Waits until something is so that must become so; how long it takes is nobody's business.
 pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use harness::{Need, Test, bin, busybox_root, test};
+use harness::{Need, Test, bin, busybox_root, test, unique};
 
 use crate::common::{
     ROOT, begun, census, cgroups, container, container_in, directories, eventually, prints,
-    refusal, sleeper, unique, with,
+    refusal, sleeper, with,
 };
 
 pub(crate) fn tests() -> Vec<Test> {

@@ -3,11 +3,11 @@
 use std::fs;
 
 use harness::faults::{Role, for_each_syscall};
-use harness::{Test, busybox_root, test};
+use harness::{Test, busybox_root, test, unique};
 use nix::sys::signal::{Signal, kill};
 
 use crate::common::{
-    ROOT, census, cgroups, container_in, directories, eventually, janitor_of, sleeper, unique,
+    ROOT, census, cgroups, container_in, directories, eventually, janitor_of, sleeper,
 };
 
 pub(crate) fn tests() -> Vec<Test> {

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use harness::{Need, Run, Test, bin, test};
+use harness::{Need, Run, Test, bin, test, unique};
 
-use crate::common::{ROOT, refusal, unique};
+use crate::common::{ROOT, refusal};
 
 pub(crate) fn tests() -> Vec<Test> {
     let v2 = [

@@ -9,8 +9,8 @@ use kit::{Error, Result};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat};
 use nix::sys::stat::{
-    FileStat, Mode, SFlag, UtimensatFlags, fchmod, fstatat, futimens, makedev, mkdirat, mknodat,
-    utimensat,
+    FileStat, Mode, SFlag, UtimensatFlags, fchmod, fstat, fstatat, futimens, makedev, mkdirat,
+    mknodat, utimensat,
 };
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, LinkatFlags, Uid, fchown, fchownat, linkat, symlinkat};
@@ -44,15 +44,7 @@ impl Maker {
         Self { options }
     }
 
-    /// Removes what stands at a place. True if there was something.
-    pub(super) fn clear(&self, at: At<'_>) -> Result<bool> {
-        match lookup(at)? {
-            None => Ok(false),
-            Some(_) => remove(at.parent, at.name).map(|()| true),
-        }
-    }
-
-    /// A directory, new or there already; its time is not set.
+    /// A directory, new or there already.
     pub(super) fn directory(&self, at: At<'_>, entry: &Entry) -> Result<Made> {
         let before = lookup(at)?;
         let was_whiteout = before.as_ref().is_some_and(is_whiteout);
@@ -75,22 +67,25 @@ impl Maker {
             // Gone and there again, in one layer: a new directory, in which nothing of the lower one is seen.
             make_opaque(directory.as_fd(), self.options.namespace)?;
         }
+        set_time(directory.as_fd(), entry.mtime)?;
         Ok(Made { replaced })
     }
 
     // ANCHOR: file
-    /// A regular file with its contents, at a place that is free.
+    /// A regular file with its contents. True if something had to go for it.
     pub(super) fn file<R: Read>(
         &self,
         at: At<'_>,
         entry: &Entry,
         size: u64,
         reader: &mut Reader<R>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let flags =
             OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let file = openat(at.parent, at.name, flags, Mode::from_bits_truncate(0o600))
-            .map_err(failed("make the file"))?;
+        let mode = Mode::from_bits_truncate(entry.mode & 0o777);
+        let (file, replaced) = new(at, "make the file", || {
+            openat(at.parent, at.name, flags, mode)
+        })?;
         let mut written = 0;
         reader.copy(|offset, bytes| {
             // A hole is packed as zeroes, and zeroes are unpacked as a hole.
@@ -105,7 +100,8 @@ impl Maker {
             nix::unistd::ftruncate(&file, size as i64).map_err(failed("extend the file"))?;
         }
         self.furnish(file.as_fd(), entry)?;
-        set_time(file.as_fd(), entry.mtime)
+        set_time(file.as_fd(), entry.mtime)?;
+        Ok(replaced)
     }
     // ANCHOR_END: file
 
@@ -124,42 +120,39 @@ impl Maker {
             return Err(Error::sys("link to", shown(target), Errno::ENOENT)
                 .hint("a hard link's target must come before it, in the same layer"));
         };
-        let there = lookup(at)?;
-        if there
-            .as_ref()
-            .is_some_and(|stat| (stat.st_dev, stat.st_ino) == (wanted.st_dev, wanted.st_ino))
-        {
+        let link = || {
+            let flags = LinkatFlags::empty();
+            linkat(target_parent, target, at.parent, at.name, flags)
+        };
+        if link() == Err(Errno::EEXIST) {
+            let there = lookup(at)?;
+            // The same already: to remove it could be to remove the last name there is.
+            if there
+                .is_some_and(|stat| (stat.st_dev, stat.st_ino) == (wanted.st_dev, wanted.st_ino))
+            {
+                return Ok(false);
+            }
+        } else {
             return Ok(false);
         }
-        let replaced = self.clear(at)?;
-        linkat(
-            target_parent,
-            target,
-            at.parent,
-            at.name,
-            LinkatFlags::empty(),
-        )
-        .map_err(failed("make the hard link"))?;
-        Ok(replaced)
+        new(at, "make the hard link", link).map(|((), replaced)| replaced)
     }
 
-    /// A symbolic link, device or fifo, at a place that is free.
-    pub(super) fn special(&self, at: At<'_>, entry: &Entry) -> Result<()> {
+    /// A symbolic link, device or fifo. True if something had to go for it.
+    pub(super) fn special(&self, at: At<'_>, entry: &Entry) -> Result<bool> {
         let node = |kind, device| {
-            mknodat(at.parent, at.name, kind, Mode::from_bits_truncate(0o600), device).map_err(|errno| {
-                let error = Error::sys("make the device", "", errno);
-                match errno {
-                    Errno::EPERM => error.hint("only the host's root can make device nodes: this layer cannot be unpacked by an ordinary user"),
-                    _ => error,
-                }
+            let mode = Mode::from_bits_truncate(0o600);
+            new(at, DEVICE, || {
+                mknodat(at.parent, at.name, kind, mode, device)
             })
         };
-        match &entry.kind {
+        let ((), replaced) = match &entry.kind {
             Kind::Symlink { target } => {
                 let target = CString::new(&target[..])
                     .map_err(|_| Error::new("a link's target holds a NUL"))?;
-                symlinkat(target.as_c_str(), at.parent, at.name)
-                    .map_err(failed("make the symbolic link"))?;
+                new(at, "make the symbolic link", || {
+                    symlinkat(target.as_c_str(), at.parent, at.name)
+                })?
             }
             Kind::CharacterDevice { major: 0, minor: 0 } => {
                 return Err(Error::new(
@@ -173,8 +166,9 @@ impl Maker {
                 node(SFlag::S_IFBLK, makedev((*major).into(), (*minor).into()))?
             }
             _ => node(SFlag::S_IFIFO, 0)?,
-        }
-        self.furnish_unopened(at, entry)
+        };
+        self.furnish_unopened(at, entry)?;
+        Ok(replaced)
     }
 
     /// A whiteout, unless this very layer has something of that name: then that is what is seen, and a directory hides
@@ -200,35 +194,31 @@ impl Maker {
         }
     }
 
-    /// A directory stays ours to write to until [`set_directory_mode`](Self::set_directory_mode).
+    /// An ordinary user's directory stays open to him until [`set_mode`].
     pub(super) fn furnish_directory(&self, directory: BorrowedFd<'_>, entry: &Entry) -> Result<()> {
         self.furnish(directory, entry)?;
         if !self.options.keep_owners {
-            let open = Mode::from_bits_truncate(entry.mode) | Mode::S_IRWXU;
-            fchmod(directory, open).map_err(failed("set the mode"))?;
+            set_mode(
+                directory,
+                Mode::from_bits_truncate(entry.mode) | Mode::S_IRWXU,
+            )?;
         }
         Ok(())
     }
 
-    /// The mode that it shall keep. Root did not need to wait for it.
-    pub(super) fn set_directory_mode(&self, directory: BorrowedFd<'_>, mode: Mode) -> Result<()> {
-        if self.options.keep_owners {
-            return Ok(());
-        }
-        fchmod(directory, mode).map_err(failed("set the mode"))
-    }
-
-    /// Owner, then mode, then attributes: a change of owner clears setuid (chown(2)) and file capabilities.
+    /// Owner, then mode, then attributes: a change of owner clears setuid (chown(2)) and file capabilities. What is so
+    /// already is left alone: to look costs less than a change, which the file system writes to its journal.
     pub(super) fn furnish(&self, inode: BorrowedFd<'_>, entry: &Entry) -> Result<()> {
-        if self.options.keep_owners {
-            fchown(
-                inode,
-                Some(Uid::from_raw(entry.uid)),
-                Some(Gid::from_raw(entry.gid)),
-            )
-            .map_err(failed("set the owner"))?;
+        let stat = fstat(inode).map_err(failed("look at"))?;
+        let is_ours =
+            !self.options.keep_owners || (stat.st_uid, stat.st_gid) == (entry.uid, entry.gid);
+        if !is_ours {
+            let (uid, gid) = (Uid::from_raw(entry.uid), Gid::from_raw(entry.gid));
+            fchown(inode, Some(uid), Some(gid)).map_err(failed("set the owner"))?;
         }
-        fchmod(inode, Mode::from_bits_truncate(entry.mode)).map_err(failed("set the mode"))?;
+        if !is_ours || stat.st_mode & 0o7777 != entry.mode & 0o7777 {
+            set_mode(inode, Mode::from_bits_truncate(entry.mode))?;
+        }
         for (name, value) in attributes(entry) {
             rustix::fs::fsetxattr(inode, name, value, XattrFlags::empty())
                 .map_err(|e| attribute_error(name, e))?;
@@ -278,10 +268,40 @@ impl Maker {
     }
 }
 
+/// Sets the mode of an inode that is open.
+pub(super) fn set_mode(inode: BorrowedFd<'_>, mode: Mode) -> Result<()> {
+    fchmod(inode, mode).map_err(failed("set the mode"))
+}
+
 /// Sets the time of modification, and of access with it: an archive has no other.
 pub(super) fn set_time(inode: BorrowedFd<'_>, time: Time) -> Result<()> {
     let time = spec(time);
     futimens(inode, &time, &time).map_err(failed("set the time"))
+}
+
+/// Puts back a directory's time of modification, which the making of entries in it has changed.
+pub(super) fn restore_time(directory: BorrowedFd<'_>, mtime: TimeSpec) -> Result<()> {
+    match futimens(directory, &TimeSpec::UTIME_OMIT, &mtime) {
+        // Somebody else's directory, in which we may make files: its time is his.
+        Err(Errno::EPERM) => Ok(()),
+        done => done.map_err(failed("set the time")),
+    }
+}
+
+/// Makes something at a place, such that it is new: what stands there goes first. True if there was something.
+fn new<T>(
+    at: At<'_>,
+    operation: &'static str,
+    mut make: impl FnMut() -> nix::Result<T>,
+) -> Result<(T, bool)> {
+    match make() {
+        // Mostly the place is free, so that nobody needs to look first.
+        Err(Errno::EEXIST) => {
+            remove(at.parent, at.name)?;
+            Ok((make().map_err(failed(operation))?, true))
+        }
+        made => Ok((made.map_err(failed(operation))?, false)),
+    }
 }
 
 /// Marks a directory so that overlayfs shows nothing of those below it.
@@ -331,6 +351,8 @@ fn shown(name: &CStr) -> &Path {
     shown_bytes(name.to_bytes())
 }
 
+const DEVICE: &str = "make the device";
+
 /// The name of the entry is added by the caller.
 fn failed(operation: &'static str) -> impl Fn(Errno) -> Error {
     move |errno| {
@@ -341,6 +363,7 @@ fn failed(operation: &'static str) -> impl Fn(Errno) -> Error {
             }
             Errno::EDQUOT => error.hint("the disk quota is used up"),
             Errno::EROFS => error.hint("the file system is mounted read-only"),
+            Errno::EPERM if operation == DEVICE => error.hint("only the host's root can make device nodes: this layer cannot be unpacked by an ordinary user"),
             Errno::EPERM => {
                 error.hint("owners, devices and some attributes can be set by root only")
             }

@@ -10,10 +10,11 @@
 //! * Owner, mode, attributes and times are set on the descriptor of the inode that was just made.
 
 mod inode;
+mod modes;
 mod name;
 mod parents;
 
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -22,9 +23,10 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
 use self::inode::Maker;
+use self::modes::Modes;
 use self::name::Name;
 use self::parents::Parents;
-use crate::tar::{Entry, Kind, Limits, Reader, Time};
+use crate::tar::{Entry, Kind, Limits, Reader};
 use crate::whiteout::{Namespace, Whiteout, is_overlays_own};
 
 /// How an archive is to be unpacked.
@@ -48,6 +50,8 @@ pub struct Unpacked {
     pub size: u64,
 }
 
+const BUFFER: usize = 128 * 1024;
+
 /// Unpacks the archive `input` into the existing directory `directory`, which should be empty.
 ///
 /// # Errors
@@ -60,10 +64,12 @@ pub fn extract(input: impl Read, directory: &Path, options: Options) -> Result<U
     let mut extraction = Extraction {
         parents: Parents::new(&root),
         maker: Maker::new(options),
-        directories: Vec::new(),
+        modes: Modes::default(),
         unpacked: Unpacked::default(),
         options,
     };
+    // Headers and small files are taken from it in small pieces, which a decompressor gives slowly.
+    let input = BufReader::with_capacity(BUFFER, input);
     let mut reader = Reader::new(input, options.limits);
     while let Some(entry) = reader.next_entry()? {
         extraction.unpacked.entries += 1;
@@ -71,16 +77,15 @@ pub fn extract(input: impl Read, directory: &Path, options: Options) -> Result<U
             .unpack(&entry, &mut reader)
             .map_err(|error| in_entry(&entry, error))?;
     }
-    extraction.finish_directories()?;
+    extraction.finish()?;
     Ok(extraction.unpacked)
 }
 
 struct Extraction<'a> {
     parents: Parents<'a>,
     maker: Maker,
-    /// A directory's time is set last: whatever is made in it later would change it. So is its mode, where we are not
-    /// root: one that may not be written to must still take its entries.
-    directories: Vec<(Name, Time, Mode)>,
+    /// Where we are not root, a directory's mode is set last: one that may not be written to must still take its entries.
+    modes: Modes,
     unpacked: Unpacked,
     options: Options,
 }
@@ -105,8 +110,8 @@ impl Extraction<'_> {
         match &entry.kind {
             Kind::Directory => {
                 let made = self.maker.directory(at, entry)?;
-                self.parents.forget_if(made.replaced);
-                self.directories.push((name, entry.mtime, mode(entry)));
+                self.parents.forget_if(made.replaced)?;
+                self.remember_mode(&name, entry);
             }
             Kind::HardLink { target } => {
                 let target = Name::parse(target)?;
@@ -117,21 +122,20 @@ impl Extraction<'_> {
                 let replaced = self
                     .maker
                     .hard_link(at, target_parent.as_fd(), target_name)?;
-                self.parents.forget_if(replaced);
+                self.parents.forget_if(replaced)?;
+            }
+            Kind::File { size } => {
+                let replaced = self.maker.file(at, entry, *size, reader)?;
+                self.parents.forget_if(replaced)?;
+                self.unpacked.size = self.unpacked.size.saturating_add(*size);
             }
             kind => {
-                let replaced = self.maker.clear(at)?;
-                self.parents.forget_if(replaced);
-                if let Kind::File { size } = kind {
-                    self.maker.file(at, entry, *size, reader)?;
-                    self.unpacked.size = self.unpacked.size.saturating_add(*size);
-                } else {
-                    if let Kind::Symlink { target } = kind {
-                        let length = target.len() as u64;
-                        self.unpacked.size = self.unpacked.size.saturating_add(length);
-                    }
-                    self.maker.special(at, entry)?;
+                if let Kind::Symlink { target } = kind {
+                    let length = target.len() as u64;
+                    self.unpacked.size = self.unpacked.size.saturating_add(length);
                 }
+                let replaced = self.maker.special(at, entry)?;
+                self.parents.forget_if(replaced)?;
             }
         }
         Ok(())
@@ -142,10 +146,17 @@ impl Extraction<'_> {
         if entry.kind != Kind::Directory {
             return Err(Error::new("only a directory can be the root of a layer"));
         }
+        // It may be the parent that is remembered, with the time that it had.
+        self.parents.leave()?;
         self.maker.furnish_directory(self.parents.root(), entry)?;
-        self.directories
-            .push((Name::default(), entry.mtime, mode(entry)));
-        Ok(())
+        self.remember_mode(&Name::default(), entry);
+        inode::set_time(self.parents.root(), entry.mtime)
+    }
+
+    fn remember_mode(&mut self, name: &Name, entry: &Entry) {
+        if !self.options.keep_owners {
+            self.modes.push(name, Mode::from_bits_truncate(entry.mode));
+        }
     }
 
     fn unpack_whiteout(&mut self, name: &Name, whiteout: Whiteout<'_>) -> Result<()> {
@@ -164,24 +175,16 @@ impl Extraction<'_> {
         }
     }
 
-    fn finish_directories(&mut self) -> Result<()> {
-        let mut directories = std::mem::take(&mut self.directories);
-        // The deepest first: a parent may not be searched any more once it has its mode. Stable, so that the last of
-        // two entries for one directory still wins.
-        directories.sort_by_key(|(name, ..)| std::cmp::Reverse(name.components().len()));
-        for (name, time, mode) in directories {
-            // It may have been replaced by a later entry, and its time with it.
-            if let Some(directory) = self.parents.directory(&name)? {
-                self.maker.set_directory_mode(directory.as_fd(), mode)?;
-                inode::set_time(directory.as_fd(), time)?;
+    fn finish(&mut self) -> Result<()> {
+        self.parents.leave()?;
+        for (path, mode) in self.modes.deepest_first() {
+            // It may have been replaced by a later entry, and its mode with it.
+            if let Some(directory) = self.parents.directory(path)? {
+                inode::set_mode(directory.as_fd(), mode)?;
             }
         }
         Ok(())
     }
-}
-
-fn mode(entry: &Entry) -> Mode {
-    Mode::from_bits_truncate(entry.mode)
 }
 
 /// Attributes that may be set from an archive.

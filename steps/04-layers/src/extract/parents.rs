@@ -1,20 +1,33 @@
 //! The directories that entries go into: found below the layer's root, made if missing, remembered while they last.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
 use kit::sys::descriptor::openat2;
 use kit::{Error, Result};
 use nix::errno::Errno;
-use nix::sys::stat::{Mode, fchmod, mkdirat};
+use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
+use nix::sys::time::TimeSpec;
 
+use super::inode::restore_time;
 use super::name::{Name, joined};
 
 /// Finds parents. Neighbours in an archive mostly share theirs, so the last one found is kept.
+///
+/// Whatever is made in a directory changes its time. So its time is looked at when it is found, and put back when it is
+/// left: nothing has to be remembered of the other directories, of which a hostile archive can have millions.
 pub(super) struct Parents<'a> {
     root: &'a OwnedFd,
-    last: Option<(Vec<CString>, Rc<OwnedFd>)>,
+    last: Option<Found>,
+    /// Of hard links; nothing is made there.
+    target: Option<(Vec<CString>, Rc<OwnedFd>)>,
+}
+
+struct Found {
+    components: Vec<CString>,
+    directory: Rc<OwnedFd>,
+    mtime: TimeSpec,
 }
 
 // ANCHOR: below
@@ -24,7 +37,11 @@ const BELOW: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_MAGICLINKS;
 
 impl<'a> Parents<'a> {
     pub(super) fn new(root: &'a OwnedFd) -> Self {
-        Self { root, last: None }
+        Self {
+            root,
+            last: None,
+            target: None,
+        }
     }
 
     pub(super) fn root(&self) -> BorrowedFd<'a> {
@@ -34,41 +51,63 @@ impl<'a> Parents<'a> {
     /// The directory that `name` is in; made, with Docker's 0755, if the archive has forgotten it.
     pub(super) fn of(&mut self, name: &Name) -> Result<Rc<OwnedFd>> {
         let parents = name.parents();
-        if let Some((known, directory)) = &self.last
-            && known == parents
+        if let Some(last) = &self.last
+            && last.components == parents
         {
-            return Ok(Rc::clone(directory));
+            return Ok(Rc::clone(&last.directory));
         }
-        let found = match self.open(parents) {
+        self.leave()?;
+        let directory = match self.open(parents) {
             Err(Errno::ENOENT) => self.make(parents),
-            other => other,
+            found => found.map_err(|errno| explain(parents, errno)),
         };
-        let directory = Rc::new(found.map_err(|errno| explain(parents, errno))?);
-        self.last = Some((parents.to_vec(), Rc::clone(&directory)));
+        let directory = Rc::new(directory?);
+        self.last = Some(Found {
+            components: parents.to_vec(),
+            directory: Rc::clone(&directory),
+            mtime: mtime(&directory).map_err(|errno| explain(parents, errno))?,
+        });
         Ok(directory)
     }
 
     /// The same, but it must be there.
-    pub(super) fn existing(&self, name: &Name) -> Result<OwnedFd> {
-        self.open(name.parents())
-            .map_err(|errno| explain(name.parents(), errno))
+    pub(super) fn existing(&mut self, name: &Name) -> Result<Rc<OwnedFd>> {
+        let parents = name.parents();
+        if let Some((known, directory)) = &self.target
+            && known == parents
+        {
+            return Ok(Rc::clone(directory));
+        }
+        let directory = self.open(parents);
+        let directory = Rc::new(directory.map_err(|errno| explain(parents, errno))?);
+        self.target = Some((parents.to_vec(), Rc::clone(&directory)));
+        Ok(directory)
     }
 
-    /// The directory `name` itself; `None` if there is none any more.
-    pub(super) fn directory(&self, name: &Name) -> Result<Option<OwnedFd>> {
-        let path = joined(name.components());
+    /// The directory at `path` itself; `None` if there is none any more.
+    pub(super) fn directory(&self, path: &CStr) -> Result<Option<OwnedFd>> {
         let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW;
-        match openat2(self.root, &path, flags, 0, BELOW) {
+        match openat2(self.root, path, flags, 0, BELOW) {
             Ok(directory) => Ok(Some(directory)),
             Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::EXDEV) => Ok(None),
-            Err(errno) => Err(explain(name.components(), errno)),
+            Err(errno) => Err(explain_path(path, errno)),
         }
     }
 
     /// Something on a remembered way may have gone.
-    pub(super) fn forget_if(&mut self, replaced: bool) {
+    pub(super) fn forget_if(&mut self, replaced: bool) -> Result<()> {
         if replaced {
-            self.last = None;
+            self.target = None;
+            self.leave()?;
+        }
+        Ok(())
+    }
+
+    /// Nothing more is made in the last directory for now.
+    pub(super) fn leave(&mut self) -> Result<()> {
+        match self.last.take() {
+            Some(last) => restore_time(last.directory.as_fd(), last.mtime),
+            None => Ok(()),
         }
     }
 
@@ -79,33 +118,44 @@ impl<'a> Parents<'a> {
     }
     // ANCHOR_END: open
 
-    fn make(&self, components: &[CString]) -> nix::Result<OwnedFd> {
-        let mut directory = self.open(&[])?;
+    fn make(&self, components: &[CString]) -> Result<OwnedFd> {
+        let fails = |errno| explain(components, errno);
+        let mut directory = self.open(&[]).map_err(fails)?;
         for (index, component) in components.iter().enumerate() {
             let way = &components[..=index];
             directory = match self.open(way) {
                 Err(Errno::ENOENT) => {
+                    let before = mtime(&directory).map_err(fails)?;
                     mkdirat(
                         &directory,
                         component.as_c_str(),
                         Mode::from_bits_truncate(0o755),
-                    )?;
-                    let made = self.open(way)?;
+                    )
+                    .map_err(fails)?;
+                    restore_time(directory.as_fd(), before)?;
+                    let made = self.open(way).map_err(fails)?;
                     // Whatever our umask is.
-                    fchmod(&made, Mode::from_bits_truncate(0o755))?;
+                    fchmod(&made, Mode::from_bits_truncate(0o755)).map_err(fails)?;
                     made
                 }
-                other => other?,
+                found => found.map_err(fails)?,
             };
         }
         Ok(directory)
     }
 }
 
+fn mtime(directory: &OwnedFd) -> nix::Result<TimeSpec> {
+    fstat(directory).map(|stat| TimeSpec::new(stat.st_mtime, stat.st_mtime_nsec))
+}
+
 fn explain(components: &[CString], errno: Errno) -> Error {
+    explain_path(&joined(components), errno)
+}
+
+fn explain_path(path: &CStr, errno: Errno) -> Error {
     use std::os::unix::ffi::OsStrExt;
-    let path = joined(components);
-    let path = std::path::Path::new(std::ffi::OsStr::from_bytes(path.as_bytes()));
+    let path = std::path::Path::new(std::ffi::OsStr::from_bytes(path.to_bytes()));
     let error = Error::sys("find, in the layer, the directory", path, errno);
     match errno {
         Errno::EXDEV => {

@@ -8,7 +8,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::*;
-use crate::tar::Writer;
+use crate::tar::{Time, Writer};
 
 const OPTIONS: Options = Options {
     namespace: Namespace::User,

@@ -13,12 +13,16 @@ use super::pax;
 #[derive(Debug)]
 pub struct Writer<W> {
     output: W,
+    buffer: Vec<u8>,
 }
 
 impl<W: Write> Writer<W> {
     /// Writes to `output`, uncompressed.
     pub fn new(output: W) -> Self {
-        Self { output }
+        Self {
+            output,
+            buffer: vec![0; 128 * 1024],
+        }
     }
 
     /// Adds an entry that has no contents.
@@ -39,7 +43,8 @@ impl<W: Write> Writer<W> {
         }
         self.header(&ustar(entry), type_flag(&entry.kind))?;
         let size = size(&entry.kind);
-        let copied = std::io::copy(&mut contents.take(size), &mut self.output)
+        let copied = self
+            .copy(contents.take(size))
             .map_err(|e| Error::io("copy into the archive", path(entry), &e))?;
         if copied != size {
             return Err(Error::new(format!(
@@ -49,6 +54,22 @@ impl<W: Write> Writer<W> {
             .hint("it was changed while it was read: stop the container, or try again"));
         }
         self.pad(size)
+    }
+
+    /// As `std::io::copy` does it, whose buffer is small.
+    fn copy(&mut self, mut contents: impl Read) -> std::io::Result<u64> {
+        let mut copied = 0;
+        loop {
+            match contents.read(&mut self.buffer) {
+                Ok(0) => return Ok(copied),
+                Ok(length) => {
+                    self.output.write_all(&self.buffer[..length])?;
+                    copied += length as u64;
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
     }
 
     /// Writes the end, and gives the output back.

@@ -46,7 +46,9 @@ fn a_writable_layer_in_use_is_not_swept() {
 fn at_each_system_call(role: Role) {
     let base = base();
     let before = crate::tree::describe(&base);
-    let run = || on(&[&base], &["--name", "fault"], "exec true");
+    // Cgroups are the whole machine's: the test of the other role runs at the same time.
+    let name = harness::unique("fault");
+    let run = || on(&[&base], &["--name", &name], "exec true");
     let mut left_behind = 0;
     let points = for_each_syscall(role, run, |fault| {
         if scratches() == 0 {

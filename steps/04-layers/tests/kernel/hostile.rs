@@ -330,10 +330,16 @@ fn a_million_entries() {
     let file = fs::File::create(here.join("many.tar")).unwrap();
     let mut writer = Writer::new(std::io::BufWriter::new(file));
     writer.append(&entry(b"first", Kind::Fifo)).unwrap();
-    // Names of one file, again and again: what the file system can hold is not what is tried here.
-    for number in 1..1_000_000 {
-        let name = format!("name-{}", number % 1000);
-        writer.append(&hard_link(&name, "first")).unwrap();
+    // The same names again and again, of one file and of directories: what the file system can hold is not what is
+    // tried here.
+    let names: Vec<Entry> = (0..1000)
+        .map(|number| match number % 5 {
+            0 => directory(&format!("directory-{number}")),
+            _ => hard_link(&format!("name-{number}"), "first"),
+        })
+        .collect();
+    for entry in names.iter().cycle().take(999_999) {
+        writer.append(entry).unwrap();
     }
     drop(writer.finish().unwrap());
     let run = |name: &str| {

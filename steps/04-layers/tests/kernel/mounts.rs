@@ -58,6 +58,7 @@ pub(crate) fn tests() -> Vec<Test> {
             all_that_the_steps_before_can_do,
         ),
         test("in_a_user_namespace", &userns, in_a_user_namespace),
+        test("as_another_users_root", &userns, as_another_users_root),
         test("as_an_ordinary_user", &userns, as_an_ordinary_user),
     ]
 }
@@ -347,6 +348,35 @@ fn in_a_user_namespace() {
     let script = "ls /bin/vi 2>/dev/null || ls /etc; echo x > /new; cat /new; rm /bin/cat; id -u";
     assert_eq!(prints(&[&base, &two], &["--user"], script), "x\n0\n");
     assert_eq!(count(&writable()), 0);
+}
+
+/// Root in the container is a user who may not enter our data root. With a writable layer of his own, he needs not.
+fn as_another_users_root() {
+    const ROOT_OF_CONTAINER: u32 = 100_000;
+    let base = base();
+    let data = harness::directory().join("data");
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).unwrap();
+    let map = ["--uid-map", "0:100000:65536", "--gid-map", "0:100000:65536"];
+    let refused = on(&[&base], &map, "true").output().assert_code(125);
+    assert!(
+        refused.err().contains("give --upper and --work"),
+        "{refused}"
+    );
+    let own = |name: &str| {
+        let path = fresh(name);
+        chown(&path, Some(ROOT_OF_CONTAINER), Some(ROOT_OF_CONTAINER)).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (upper, work) = (own("upper"), own("work"));
+    let options = [&map[..], &["--upper", &upper, "--work", &work]].concat();
+    let script = "echo x > /new; cat /new; id -u";
+    assert_eq!(prints(&[&base], &options, script), "x\n0\n");
+    assert_eq!(
+        fs::metadata(harness::directory().join("upper/new"))
+            .unwrap()
+            .uid(),
+        ROOT_OF_CONTAINER
+    );
 }
 
 /// Nobody has a data root of his own, unpacks, runs, compares and packs.

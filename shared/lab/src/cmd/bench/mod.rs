@@ -1,6 +1,7 @@
 //! `cargo lab bench`: what a container start costs, as ratios to what one would run instead, all in one run.
 
 mod bundle;
+mod images;
 mod layers;
 mod memory;
 mod soak;
@@ -20,7 +21,7 @@ use crate::ui::{self, say, step};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only this one: namespaces, rootfs, cgroups, layers, memory or soak
+    /// Only this one: namespaces, rootfs, cgroups, layers, images, memory or soak
     name: Option<String>,
     /// Fail if a goal is missed
     #[arg(long)]
@@ -28,7 +29,7 @@ pub(crate) struct Arguments {
     /// Print the figures as JSON on stdout
     #[arg(long)]
     json: bool,
-    /// How many rounds; in each, every command of a comparison is run ten times
+    /// How many rounds; in each, every command of a comparison is run ten times. Of pulls, three rounds of one at most
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
 }
@@ -39,6 +40,8 @@ struct Bench {
     rounds: u32,
     programs: std::collections::BTreeMap<String, PathBuf>,
     rootfs: PathBuf,
+    /// Where cargo puts what it builds, and we the image that is pulled.
+    target: PathBuf,
     /// For result files and bundles; removed at the end.
     scratch: tempfile::TempDir,
 }
@@ -86,11 +89,12 @@ impl Figure {
 type Measure = fn(&Bench) -> Result<Vec<Figure>>;
 
 /// All there is to measure, in the order in which it is done.
-const MEASURES: [(&str, Measure); 6] = [
+const MEASURES: [(&str, Measure); 7] = [
     ("namespaces", speed::namespaces),
     ("rootfs", speed::rootfs),
     ("cgroups", speed::cgroups),
     ("layers", layers::run),
+    ("images", images::run),
     ("memory", memory::waiting_parent),
     ("soak", soak::run),
 ];
@@ -157,6 +161,7 @@ fn prepare(arguments: &Arguments) -> Result<Bench> {
         rounds: arguments.rounds,
         programs: repo.build_release(&names)?,
         rootfs: root::ensure(privilege)?,
+        target: repo.target_directory()?,
         scratch: tempfile::tempdir().context("cannot make a temporary directory")?,
     })
 }

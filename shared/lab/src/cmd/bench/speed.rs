@@ -118,17 +118,7 @@ pub(super) fn words(words: &[&str]) -> Vec<String> {
 impl Comparison {
     /// Runs the commands in turn, round after round, so that whatever slows the machine for a while slows all alike.
     pub(super) fn measure(&self, bench: &Bench) -> Result<Vec<Figure>> {
-        let commands: Vec<String> = std::iter::once(&self.ours.1)
-            .chain(self.peers.iter().map(|(_, command, _)| command))
-            .map(|command| quote(command))
-            .collect();
-        let mut times = vec![Vec::new(); commands.len()];
-        for _ in 0..bench.rounds {
-            for (all, new) in times.iter_mut().zip(round(bench, self.ground, &commands)?) {
-                all.extend(new);
-            }
-        }
-        let medians: Vec<f64> = times.into_iter().map(median).collect();
+        let medians = self.medians(bench)?;
         Ok(self
             .peers
             .iter()
@@ -142,6 +132,26 @@ impl Comparison {
                 goal: *goal,
             })
             .collect())
+    }
+
+    /// The seconds that ours takes, where there is nothing to compare it with.
+    pub(super) fn own_time(&self, bench: &Bench) -> Result<f64> {
+        Ok(self.medians(bench)?[0])
+    }
+
+    /// In seconds, ours first.
+    fn medians(&self, bench: &Bench) -> Result<Vec<f64>> {
+        let commands: Vec<String> = std::iter::once(&self.ours.1)
+            .chain(self.peers.iter().map(|(_, command, _)| command))
+            .map(|command| quote(command))
+            .collect();
+        let mut times = vec![Vec::new(); commands.len()];
+        for _ in 0..bench.rounds {
+            for (all, new) in times.iter_mut().zip(round(bench, self.ground, &commands)?) {
+                all.extend(new);
+            }
+        }
+        Ok(times.into_iter().map(median).collect())
     }
 }
 
@@ -205,7 +215,7 @@ fn round(bench: &Bench, ground: Ground, commands: &[String]) -> Result<Vec<Vec<f
         .collect())
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
+pub(super) fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     let middle = times.len() / 2;
     match times.len() {
