@@ -11,6 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use kit::patience::patient;
 use nix::unistd::Pid;
 
 use crate::scene;
@@ -32,7 +33,7 @@ impl Census {
 
     /// What has come since, one line each; what is only passing is waited for. Empty at best.
     pub fn changes(&self) -> Vec<String> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patient(PATIENCE);
         let mut new: BTreeSet<String> = count().difference(&self.before).cloned().collect();
         while !new.is_empty() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));

@@ -133,7 +133,7 @@ impl Run {
     /// Changes the time limit, which is 30 s. Either is multiplied by `DRYDOCK_PATIENCE` if that is set.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.limit = wait::patient(limit);
+        self.limit = kit::patience::patient(limit);
         self
     }
 

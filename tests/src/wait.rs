@@ -3,17 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use kit::patience::patient;
+
 /// The time limit of what has no other, 30 s.
 pub(crate) fn limit() -> Duration {
     patient(Duration::from_secs(30))
-}
-
-/// `limit`, times `DRYDOCK_PATIENCE` if that is set, for slow machines.
-pub(crate) fn patient(limit: Duration) -> Duration {
-    let patience = std::env::var("DRYDOCK_PATIENCE")
-        .ok()
-        .and_then(|patience| patience.parse().ok());
-    limit.mul_f64(patience.unwrap_or(1.0))
 }
 
 /// Asks `question` again and again until it has an answer.

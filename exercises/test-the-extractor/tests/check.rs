@@ -7,7 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 
-use checks::{Check, Outcome, ensure, found};
+use checks::tester::{Judgement, accepted, rejected};
+use checks::{Check, Outcome};
 use exercise::Entry;
 use kit::sys::descriptor::openat2;
 use nix::errno::Errno;
@@ -83,28 +84,21 @@ enum Fault {
     First,
 }
 
-fn scratch() -> Outcome<&'static Path> {
-    let path = Path::new("/tmp/scratch");
-    fs::create_dir(path)?;
-    Ok(path)
+fn judge(fault: Option<Fault>) -> Outcome<Judgement> {
+    let scratch = Path::new("/tmp/scratch");
+    fs::create_dir(scratch)?;
+    Ok(exercise::judge(
+        &|entries, layer| unpack(fault, entries, layer),
+        scratch,
+    ))
 }
 
 fn accepts(fault: Option<Fault>) -> Outcome {
-    let scratch = scratch()?;
-    match exercise::judge(&|entries, layer| unpack(fault, entries, layer), scratch) {
-        Ok(()) => Ok(()),
-        Err(why) => found!("rejected", "a program that is right was rejected: {why}"),
-    }
+    accepted(judge(fault)?)
 }
 
 fn rejects(fault: Fault) -> Outcome {
-    let scratch = scratch()?;
-    let answer = exercise::judge(
-        &|entries, layer| unpack(Some(fault), entries, layer),
-        scratch,
-    );
-    ensure!(answer.is_err(), "accepted", "this program was accepted");
-    Ok(())
+    rejected(judge(Some(fault))?)
 }
 
 fn unpack(fault: Option<Fault>, entries: &[Entry<'_>], layer: &Path) -> Result<(), String> {

@@ -10,7 +10,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use checks::child::wait_until;
-use checks::{Check, Outcome, cgroup, ensure, found};
+use checks::tester::{Judgement, accepted, rejected};
+use checks::{Check, Outcome, cgroup};
 use kit::sys::branch::branch;
 use kit::sys::descriptor::duplicate_onto;
 use kit::sys::process::kill;
@@ -185,7 +186,7 @@ fn empty(directory: &Path) {
     }
 }
 
-fn judge(program: Program) -> Outcome<Result<(), String>> {
+fn judge(program: Program) -> Outcome<Judgement> {
     cgroup::make_writable()?;
     let (top, version) = cgroup::make_child("pids", "exercise")?;
     if version == 2 {
@@ -202,20 +203,9 @@ fn judge(program: Program) -> Outcome<Result<(), String>> {
 }
 
 fn accepts(program: Program) -> Outcome {
-    match judge(program)? {
-        Ok(()) => Ok(()),
-        Err(why) => found!(
-            "rejected",
-            "your test rejects the right program, because: {why}"
-        ),
-    }
+    accepted(judge(program)?)
 }
 
 fn rejects(program: Program) -> Outcome {
-    ensure!(
-        judge(program)?.is_err(),
-        "accepted",
-        "your test has accepted it: ask something that only the right program answers as it does"
-    );
-    Ok(())
+    rejected(judge(program)?)
 }

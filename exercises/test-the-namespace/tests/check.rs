@@ -5,7 +5,8 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
-use checks::{Check, Outcome, ensure, found};
+use checks::tester::{Judgement, accepted, rejected};
+use checks::{Check, Outcome};
 use kit::sys::branch::branch;
 use kit::sys::descriptor::duplicate_onto;
 use nix::mount::{MsFlags, mount};
@@ -124,7 +125,7 @@ impl Program {
 }
 
 /// The host: its mounts are shared, as systemd makes them.
-fn judge(program: Program) -> Outcome<Result<(), String>> {
+fn judge(program: Program) -> Outcome<Judgement> {
     mount(
         None::<&str>,
         "/",
@@ -140,20 +141,9 @@ fn judge(program: Program) -> Outcome<Result<(), String>> {
 }
 
 fn accepts(program: Program) -> Outcome {
-    match judge(program)? {
-        Ok(()) => Ok(()),
-        Err(why) => found!(
-            "rejected",
-            "your test rejects the right program, because: {why}"
-        ),
-    }
+    accepted(judge(program)?)
 }
 
 fn rejects(program: Program) -> Outcome {
-    ensure!(
-        judge(program)?.is_err(),
-        "accepted",
-        "your test has accepted it: ask something that only the right program answers as it does"
-    );
-    Ok(())
+    rejected(judge(program)?)
 }

@@ -6,7 +6,8 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitCode;
 
-use checks::{Check, Outcome, ensure, found};
+use checks::tester::{Judgement, accepted, rejected};
+use checks::{Check, Outcome};
 use kit::sys::branch::branch;
 use kit::sys::descriptor::duplicate_onto;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -217,7 +218,7 @@ fn make_image() -> io::Result<()> {
     Ok(())
 }
 
-fn judge(program: Program) -> Outcome<Result<(), String>> {
+fn judge(program: Program) -> Outcome<Judgement> {
     make_image()?;
     Ok(exercise::judge(&|script| {
         program
@@ -227,20 +228,9 @@ fn judge(program: Program) -> Outcome<Result<(), String>> {
 }
 
 fn accepts(program: Program) -> Outcome {
-    match judge(program)? {
-        Ok(()) => Ok(()),
-        Err(why) => found!(
-            "rejected",
-            "your test rejects the right program, because: {why}"
-        ),
-    }
+    accepted(judge(program)?)
 }
 
 fn rejects(program: Program) -> Outcome {
-    ensure!(
-        judge(program)?.is_err(),
-        "accepted",
-        "your test has accepted it: ask something that only the right program answers as it does"
-    );
-    Ok(())
+    rejected(judge(program)?)
 }

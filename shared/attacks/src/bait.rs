@@ -27,6 +27,8 @@ pub struct Bait {
     pub environment: Vec<(String, String)>,
     /// What the user of the container asks to have mounted in it.
     pub bind: Option<Bind>,
+    /// What the user of the container fetches for it. The attack is then in this, and there is nothing to attempt.
+    pub image: Option<Image>,
     /// Who says whether it escaped.
     pub judge: Judge,
     keeps: Vec<Box<dyn Any>>,
@@ -39,6 +41,15 @@ pub struct Bind {
     pub source: PathBuf,
     /// In the container.
     pub target: PathBuf,
+}
+
+/// What a user fetches, by the means that they have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Image {
+    /// A layer, as an archive that somebody has handed them.
+    Archive(Vec<u8>),
+    /// An image in a registry, by its name.
+    Registry(String),
 }
 
 /// Whose word counts.
@@ -58,6 +69,7 @@ impl fmt::Debug for Bait {
         f.debug_struct("Bait")
             .field("arguments", &self.arguments)
             .field("bind", &self.bind)
+            .field("image", &self.image.is_some())
             .finish_non_exhaustive()
     }
 }

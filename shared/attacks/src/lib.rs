@@ -21,8 +21,8 @@ mod place;
 mod probes;
 
 pub use answer::{Answer, Outcome, Refusal};
-pub use bait::{Bait, Bind, Ground, Judge};
-pub use place::{GO, HOME, PROGRAM};
+pub use bait::{Bait, Bind, Ground, Image, Judge};
+pub use place::{GO, HOME, PASSWORD, PROGRAM, START, STORE};
 
 /// What an attempt returns: what it got, or why not.
 pub type Attempt = Result<String, Refusal>;

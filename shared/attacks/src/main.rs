@@ -1,7 +1,7 @@
 //! `attack PROBE [WORD…]`: tries one thing from where it is, and says in one line what came of it.
 //!
 //! Exit code: 0 escaped, 1 stopped, 2 not run, 125 for a wrong command line. With `--stay`, it says `ready`, begins when
-//! the file `/srv/attack/go` is there, and stays after its answer, so that the host can look at what it holds.
+//! the file `/srv/start/go` is there, and stays after its answer, so that the host can look at what it holds.
 
 use std::io::Write;
 use std::path::Path;

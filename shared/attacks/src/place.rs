@@ -12,8 +12,14 @@ use crate::answer::{Refusal, stopped, unable};
 pub const HOME: &str = "/srv/attack";
 /// The program `attack`, there.
 pub const PROGRAM: &str = "/srv/attack/attack";
-/// An attempt begins when this file is there.
-pub const GO: &str = "/srv/attack/go";
+/// An attempt begins when there is a file `go` in this directory, which every container shows as the host has it.
+pub const START: &str = "/srv/start";
+/// That file.
+pub const GO: &str = "/srv/start/go";
+/// What the user has for every registry that asks, as Basic authentication has it: `reader:secret`.
+pub const PASSWORD: &str = "reader:secret";
+/// The lab's data root on the host.
+pub const STORE: &str = "/srv/data";
 /// The host's own directory; a root file system has none of that name.
 pub(crate) const HOST: &str = "/srv/host";
 

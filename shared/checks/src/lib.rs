@@ -28,8 +28,11 @@
 
 pub mod cgroup;
 pub mod child;
+pub mod client;
 pub mod proc;
 pub mod protocol;
+pub mod server;
+pub mod tester;
 
 pub use child::{Probation, probation};
 pub use protocol::{Verdict, answer, main};

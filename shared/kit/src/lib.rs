@@ -6,6 +6,7 @@ pub mod error;
 pub mod fs;
 pub mod id;
 pub mod marker;
+pub mod patience;
 pub mod program;
 pub mod roots;
 pub mod sys;

@@ -49,6 +49,11 @@ fn attack(arguments: &[&str]) -> Run {
         .arg(lab.parent().expect("a program is in a folder"))
         .args(arguments)
         .current_dir(repository())
+        // The stage waits for each probe, and starting a thousand processes takes as long as the machine needs.
+        .env(
+            "DRYDOCK_PATIENCE",
+            std::env::var_os("DRYDOCK_PATIENCE").unwrap_or_default(),
+        )
         .timeout(Duration::from_secs(600))
 }
 

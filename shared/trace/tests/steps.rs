@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
-use harness::{Need, bin, busybox_root, directory, test};
+use harness::{Need, Run, bin, busybox_root, directory, test};
 use trace::{Call, Normaliser, Trace, Tracer};
 
 const BUSYBOX: Need = Need::Package("busybox", "busybox-static");
@@ -16,6 +16,8 @@ fn main() -> ExitCode {
         vec![
             test("namespaces_run_true", root, namespaces_run_true),
             test("rootfs_run_true", rooted, rootfs_run_true),
+            test("layers_run_true", rooted, layers_run_true),
+            test("images_run_true", rooted, images_run_true),
             test(
                 "cgroups_v1",
                 &[
@@ -63,6 +65,7 @@ fn traced(step: &str, arguments: &[&str]) -> Trace {
     command
         .args(arguments)
         .env("DRYDOCK_RUN", directory().join("run"))
+        .env("DRYDOCK_ROOT", directory().join("data"))
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     let trace = Tracer::new(command).run().expect("the step can be traced");
@@ -79,6 +82,7 @@ fn normaliser(step: &str) -> Normaliser {
     Normaliser::new()
         .replace(bin(step).to_str().expect("UTF-8"), step)
         .replace(utf8(&directory().join("run")), "RUN")
+        .replace(utf8(&directory().join("data")), "DATA")
 }
 
 /// The search of the command in PATH says more about the caller than about us, and which files of /proc and /sys there
@@ -136,6 +140,75 @@ fn rootfs_run_true() {
         &["run", "--hostname", "box", "--rootfs", utf8(&root), "true"],
     );
     insta::assert_snapshot!("rootfs_run_true", in_root("rootfs", &root).text(&trace));
+}
+
+/// The passages of these mechanisms alone: what the others do is in the snapshots of their own steps.
+fn passages(text: &str, mechanisms: &[&str]) -> String {
+    let mut is_wanted = false;
+    let mut passages = String::new();
+    for line in text.lines() {
+        if let Some(marker) = line.strip_prefix("  ── ") {
+            is_wanted = mechanisms.iter().any(|name| marker.starts_with(name));
+        }
+        let is_process = !line.starts_with(' ');
+        if is_wanted || is_process {
+            passages += line;
+            passages.push('\n');
+        }
+        is_wanted &= !is_process;
+    }
+    passages
+}
+
+/// Since Linux 6.8; before, the layers are named in the options of mount(2).
+fn takes_layers_one_by_one() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("a kernel has one");
+    let numbers: Vec<u32> = release
+        .split(['.', '-'])
+        .map_while(|number| number.parse().ok())
+        .collect();
+    numbers.as_slice() >= &[6, 8]
+}
+
+fn layers_run_true() {
+    let (root, more) = (busybox_root(), directory().join("more"));
+    std::fs::create_dir(&more).unwrap();
+    let layers = ["--layer", utf8(&root), "--layer", utf8(&more)];
+    let arguments = [&["run", "--hostname", "box"], &layers[..], &["true"]].concat();
+    let trace = traced("layers", &arguments);
+    // The mount is made in the child, and has no place before step 02 gives it one.
+    let mount = match takes_layers_one_by_one() {
+        true => "init: fsmount",
+        false => "init: mount",
+    };
+    trace.assert_before("init: sethostname", mount);
+    trace.assert_before(mount, "init: move_mount");
+    trace.assert_before("init: move_mount", "pivot_root");
+    if takes_layers_one_by_one() {
+        let text = in_root("layers", &root)
+            .replace(utf8(&more), "MORE")
+            .only(&["parent", "init"])
+            .text(&trace);
+        insta::assert_snapshot!("layers_run_true", passages(&text, &["layers"]));
+    }
+}
+
+fn images_run_true() {
+    let archive = directory().join("archive.tar");
+    let run = |run: Run| run.output().assert_code(0);
+    run(Run::new("tar").args(["-cf", utf8(&archive), "-C", utf8(&busybox_root()), "."]));
+    run(Run::new(bin("images")).args(["import", "-c", "USER 7:8", utf8(&archive), "app"]));
+    let trace = traced("images", &["run", "--hostname", "box", "app", "true"]);
+    // Whoever is not root may do nothing of what the others do.
+    trace.assert_before("pivot_root", "setresuid(7, 7, 7)");
+    trace.assert_before("setgroups", "setresgid(8, 8, 8)");
+    trace.assert_before("setresgid(8, 8, 8)", "setresuid(7, 7, 7)");
+    trace.assert_before("setresuid(7, 7, 7)", "command: execve");
+    if takes_layers_one_by_one() {
+        let text = normaliser("images").only(&["parent", "init"]).text(&trace);
+        let own = passages(&text, &["layers", "user: enter"]);
+        insta::assert_snapshot!("images_run_true", own);
+    }
 }
 
 fn in_root(step: &str, root: &Path) -> Normaliser {

@@ -57,6 +57,12 @@ impl<'a> Places<'a> {
                     .mask(place, self.base(Base::Dev))
                     .map_err(failed(hints::MASK))?,
                 What::ReadOnly => masks::protect(place).map_err(failed(hints::PROTECT))?,
+                What::Volume => {
+                    let mount = clone_tree(&place, c"", libc::AT_EMPTY_PATH)
+                        .map_err(failed(hints::ATTACH))?;
+                    self.attach(entry, mount, place, None)?;
+                }
+                What::Directory => {}
             }
         }
         Ok(())

@@ -87,7 +87,11 @@ impl RootOptions {
             .transpose()
     }
 
-    fn options_on(&self, root: Root) -> Result<Options> {
+    /// What is asked for, on another root than `--rootfs`: for who adds to it.
+    ///
+    /// # Errors
+    /// As [`rootfs`](Self::rootfs).
+    pub fn options_on(&self, root: Root) -> Result<Options> {
         let binds = self.bind.iter().map(|text| Bind::parse(text));
         let tmpfs = self.tmpfs.iter().map(|text| Tmpfs::parse(text));
         Ok(Options {

@@ -51,6 +51,10 @@ pub enum What {
     Mask,
     /// The place itself, read-only.
     ReadOnly,
+    /// The place itself, as a mount of its own.
+    Volume,
+    /// Nothing: the directory is there, that is all.
+    Directory,
 }
 
 /// A file system of the kernel's.
@@ -147,7 +151,13 @@ pub fn plan(
             *entry = users.remove(at);
         }
     }
+    // Before the user's, which may lie in them or take their place.
+    let volumes = volumes(options, |target| {
+        users.iter().any(|user| user.target.to_bytes() == target)
+    })?;
+    entries.extend(volumes);
     entries.extend(users);
+    entries.extend(made(&options.directories));
     entries.extend(restrictions(&options.masked, &What::Mask));
     entries.extend(restrictions(&options.read_only_paths, &What::ReadOnly));
     Ok(MountPlan {
@@ -251,6 +261,35 @@ fn user_mounts(options: &Options, sources: &[Pinned]) -> Result<Vec<Entry>> {
             .count()
     });
     Ok(entries)
+}
+
+/// What an image says is a volume. It may not hide what every container needs, any more than a user may.
+fn volumes(options: &Options, is_taken: impl Fn(&[u8]) -> bool) -> Result<Vec<Entry>> {
+    let mut volumes: Vec<PathBuf> = options.volumes.iter().map(|path| clean(path)).collect();
+    // By their letters a parent comes before its children.
+    volumes.sort();
+    volumes.dedup();
+    volumes.retain(|path| !is_taken(path.as_os_str().as_bytes()));
+    for path in &volumes {
+        if path == Path::new("/") {
+            return Err(Error::new("the root cannot be a volume of its own")
+                .hint("an image's VOLUME names directories below it"));
+        }
+        check_tmpfs(path)?;
+    }
+    Ok(volumes
+        .iter()
+        .map(|path| Entry::new(path, Missing::Directory, What::Volume))
+        .collect())
+}
+
+/// The root itself is always there.
+fn made(directories: &[PathBuf]) -> impl Iterator<Item = Entry> {
+    directories
+        .iter()
+        .map(|path| clean(path))
+        .filter(|path| path != Path::new("/"))
+        .map(|path| Entry::new(&path, Missing::Directory, What::Directory))
 }
 
 /// What may be bound below `/proc`: single files that tell a container its own limits instead of the host's size, as

@@ -30,6 +30,11 @@ pub struct Options {
     pub binds: Vec<Bind>,
     /// Empty file systems in memory.
     pub tmpfs: Vec<Tmpfs>,
+    /// Directories of the container, made if they are missing, that are mounts of their own: they can be written to
+    /// also where the root cannot.
+    pub volumes: Vec<PathBuf>,
+    /// Directories of the container that are made if they are missing, after all that is mounted.
+    pub directories: Vec<PathBuf>,
     /// Paths of the container that show as empty.
     pub masked: Vec<PathBuf>,
     /// Paths of the container that cannot be written to.
@@ -44,6 +49,8 @@ impl Options {
             read_only: false,
             binds: Vec::new(),
             tmpfs: Vec::new(),
+            volumes: Vec::new(),
+            directories: Vec::new(),
             masked: masks::masked_by_default(),
             read_only_paths: masks::read_only_by_default(),
         }

@@ -91,6 +91,13 @@ fn of_entry(entry: &Entry) -> Vec<Row> {
             vec![Row::new(&target, text(source.path()), "bind", options)]
         }
         What::Mask => vec![Row::new(&target, "nothing".into(), "mask", if_it_exists())],
+        What::Volume => vec![Row::new(
+            &target,
+            "itself".into(),
+            "bind",
+            vec![writable(false)],
+        )],
+        What::Directory => vec![Row::new(&target, "itself".into(), "directory", vec![])],
         What::ReadOnly => {
             let mut options = vec![writable(true)];
             options.extend(if_it_exists());

@@ -1,5 +1,6 @@
 //! Changes to an image's configuration, as instructions of a Dockerfile: `--change "CMD [\"sh\"]"`.
 
+use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
 use kit::{Error, Result};
@@ -75,11 +76,21 @@ fn below(directory: &str, path: &str) -> String {
         true => path.to_owned(),
         false => format!("{directory}/{path}"),
     };
-    let parts: Vec<&str> = joined
-        .split('/')
-        .filter(|p| !p.is_empty() && *p != ".")
-        .collect();
-    format!("/{}", parts.join("/"))
+    clean(Path::new(&joined)).to_string_lossy().into_owned()
+}
+
+/// The absolute path by its letters alone: without `.`, and `..` takes away the name before it.
+pub(crate) fn clean(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::from("/");
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => clean.push(name),
+            // Above the root there is the root.
+            Component::ParentDir => drop(clean.pop()),
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+        }
+    }
+    clean
 }
 
 impl FromStr for Change {

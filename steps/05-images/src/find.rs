@@ -30,26 +30,32 @@ impl Found {
 /// There is none; or an id begins so that is not the only one, in which case the hint lists them.
 pub fn find(catalog: &Catalog, word: &str) -> Result<Found> {
     let missing = || Error::new(format!("No such image: {}", in_full(word)));
+    look_up(catalog, word)?.ok_or_else(missing)
+}
+
+/// The same; `None` if there is none.
+///
+/// # Errors
+/// An id begins so that is not the only one; no image can have that name.
+pub fn look_up(catalog: &Catalog, word: &str) -> Result<Option<Found>> {
     let digits = word.strip_prefix("sha256:").unwrap_or(word);
     if is_whole_id(digits) {
         let id: ImageId = format!("sha256:{digits}").parse()?;
-        return match catalog.images.contains_key(&id) {
-            true => Ok(Found::Id(id)),
-            false => Err(missing()),
-        };
+        let is_there = catalog.images.contains_key(&id);
+        return Ok(is_there.then_some(Found::Id(id)));
     }
     let reference: Result<Reference> = word.parse();
     if let Ok(reference) = &reference {
         let reference = reference.clone().or_latest();
         if let Some(id) = catalog.get(&reference) {
-            return Ok(Found::Name(reference, id));
+            return Ok(Some(Found::Name(reference, id)));
         }
         // A name with a digest may also have a tag, which then says nothing.
         if let Some(digest) = reference.digest()
             && let by_digest = reference.with_digest(*digest)
             && let Some(id) = catalog.get(&by_digest)
         {
-            return Ok(Found::Name(by_digest, id));
+            return Ok(Some(Found::Name(by_digest, id)));
         }
     }
     let is_prefix = !digits.is_empty()
@@ -57,9 +63,9 @@ pub fn find(catalog: &Catalog, word: &str) -> Result<Found> {
             .bytes()
             .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     if is_prefix && let Some(id) = by_prefix(catalog, digits)? {
-        return Ok(Found::Id(id));
+        return Ok(Some(Found::Id(id)));
     }
-    reference.and_then(|_| Err(missing()))
+    reference.map(|_| None)
 }
 
 /// As an error message names what is missing: with the tag that was looked for.

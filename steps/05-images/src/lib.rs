@@ -15,7 +15,7 @@
 //! | `archive/`, `import.rs`, `change.rs` | from and to an archive |
 //! | `list.rs`, `filter.rs`, `glob.rs`, `inspect.rs`, `history.rs`, `usage.rs`, `image.rs` | looking at images |
 //! | `tag.rs`, `remove.rs`, `prune.rs` | changing what there is |
-//! | `run.rs` | a container on an image |
+//! | `run/` | a container on an image: what is pulled first, who the command is, where it starts |
 //! | `cli/`, `units.rs` | the command line, in Docker's words |
 
 pub mod archive;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use cgroups::actions;
 use clap::{Parser, Subcommand};
-use images::cli::{Action, Streams, run as run_action};
-use images::run::RunOptions;
+use images::cli::{Action, Settings, Streams, run as run_action};
+use images::run::{RunOptions, User};
 use images::store::Store;
 use kit::Result;
 use layers::cli::{DiffOptions, PackOptions, UnpackOptions};
@@ -17,6 +17,8 @@ use namespaces::cli::{push_terminal, run};
 #[derive(Parser)]
 #[command(name = "images", version)]
 struct Cli {
+    #[command(flatten)]
+    settings: Settings,
     #[command(subcommand)]
     command: Subcommands,
 }
@@ -39,35 +41,49 @@ enum Subcommands {
 }
 
 fn main() -> ExitCode {
-    let result = match kit::program::parse::<Cli>().map(|cli| cli.command) {
-        Ok(Subcommands::Run(options)) => run_container(&options),
-        Ok(Subcommands::Images(action)) => images(&action),
-        Ok(Subcommands::Container(action)) => action.run(),
-        Ok(Subcommands::Unpack(options)) => unpack(&options),
-        Ok(Subcommands::Pack(options)) => pack(&options),
-        Ok(Subcommands::Diff(options)) => diff(&options),
+    let result = match kit::program::parse::<Cli>() {
+        Ok(cli) => dispatch(&cli),
         Err(code) => Ok(code),
     };
     kit::program::finish("images", result)
 }
 
-fn run_container(options: &RunOptions) -> Result<ExitCode> {
+fn dispatch(cli: &Cli) -> Result<ExitCode> {
+    match &cli.command {
+        Subcommands::Run(options) => run_container(options, &cli.settings),
+        Subcommands::Images(action) => images(action, &cli.settings),
+        Subcommands::Container(action) => action.run(),
+        Subcommands::Unpack(options) => unpack(options),
+        Subcommands::Pack(options) => pack(options),
+        Subcommands::Diff(options) => diff(options),
+    }
+}
+
+fn run_container(options: &RunOptions, settings: &Settings) -> Result<ExitCode> {
     let namespaces = options.layers.namespaces()?;
     let common = &options.layers.cgroups.rootfs.namespaces;
     let mut command = common.command(&namespaces.hostname)?;
     let cgroup = options.layers.cgroups.cgroup(&namespaces)?;
-    let image = options.image(&store(), &namespaces.hostname)?;
+    let mut streams = Streams {
+        is_terminal: std::io::stderr().is_terminal(),
+        out: &mut std::io::stderr(),
+        err: &mut std::io::stderr(),
+    };
+    let image = options.image(settings, &store(), &namespaces.hostname, &mut streams)?;
     let layers = match &image {
         Some(image) => Some(image.layers()),
         None => options.layers.layers(),
     };
-    let mut user = None;
-    if let Some(image) = &image {
-        let entrypoint = options.entrypoint.as_deref();
-        command = image.command(command, entrypoint, &common.process.env)?;
-        user = image.user()?;
+    let account = options.account(image.as_ref())?;
+    let own = &common.process.env;
+    if let Some(account) = &account {
+        account.furnish(&mut command, own);
     }
-    let rootfs = options.layers.rootfs(layers.as_ref())?;
+    if let Some(image) = &image {
+        command = image.command(command, options.entrypoint.as_deref(), own)?;
+    }
+    let directory = command.directory.as_ref();
+    let rootfs = options.rootfs(layers.as_ref(), image.as_ref(), directory)?;
     let mut mechanisms: Mechanisms = vec![Box::new(namespaces)];
     if let Some(layers) = layers {
         mechanisms.push(Box::new(layers));
@@ -77,20 +93,20 @@ fn run_container(options: &RunOptions) -> Result<ExitCode> {
     }
     mechanisms.push(Box::new(cgroup));
     push_terminal(&mut mechanisms, &common.process);
-    if let Some(user) = user {
-        mechanisms.push(Box::new(user));
+    if let Some(account) = &account {
+        mechanisms.push(Box::new(User::new(account, common.process.terminal)));
     }
     run(&command, mechanisms, common.pid_file.as_deref())
 }
 
-fn images(action: &Action) -> Result<ExitCode> {
+fn images(action: &Action, settings: &Settings) -> Result<ExitCode> {
     let stdout = std::io::stdout();
     let mut streams = Streams {
         is_terminal: stdout.is_terminal(),
         out: &mut std::io::BufWriter::new(stdout),
         err: &mut std::io::stderr(),
     };
-    run_action(action, &store(), &[], &mut streams)?;
+    run_action(action, settings, &store(), &[], &mut streams)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,7 +9,7 @@ use crate::manifest::{Blob, Document, media};
 use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::registry::{Client, Manifest, Repository, Version};
-use crate::source::{BlobSource, Observer, Stream};
+use crate::source::{Blind, BlobSource, Observer, Stream};
 use crate::store::Store;
 
 /// What is asked for.
@@ -52,6 +52,11 @@ pub fn pull(
         client,
         repository: &repository,
     };
+    // As in Docker, an image that is there is looked through in silence.
+    let observer = match is_there(store, &manifest)? {
+        true => &Blind,
+        false => observer,
+    };
     let installed = install(store, &lease, &manifest, &source, observer)?;
     let id = installed.id;
     let by_digest = reference.with_digest(named.digest);
@@ -67,6 +72,16 @@ pub fn pull(
         id,
         digest: named.digest,
         is_new,
+    })
+}
+
+fn is_there(store: &Store, manifest: &[u8]) -> Result<bool> {
+    Ok(match Document::parse(manifest, None)? {
+        Document::Manifest(manifest) => {
+            let id = ImageId(manifest.config.digest);
+            store.catalog()?.images.contains_key(&id)
+        }
+        Document::Index(_) => false,
     })
 }
 

@@ -105,8 +105,7 @@ struct Removal<'a> {
 
 impl Removal<'_> {
     fn by_name(&mut self, name: &Reference, id: ImageId) -> Result<()> {
-        let names = self.catalog.references(id);
-        if names.len() == 1
+        if is_last_name(&self.catalog.references(id))
             && let Some(user) = self.user_of(id)
             && !self.options.force
         {
@@ -224,6 +223,13 @@ impl Removal<'_> {
             .flat_map(|image| image.chain_ids().iter().rev().copied().collect::<Vec<_>>())
             .collect()
     }
+}
+
+/// Whether these are of one repository, with one tag at most: as a pull leaves it, whose tag and digest go together.
+fn is_last_name(names: &[Reference]) -> bool {
+    let tags = names.iter().filter(|name| name.tag().is_some());
+    let is_of_one = names.windows(2).all(|two| two[0].name() == two[1].name());
+    is_of_one && tags.count() <= 1
 }
 
 /// Docker lets an id stand for all names if there is at most one tag, or one repository.

@@ -3,6 +3,7 @@
 pub(crate) mod attack;
 mod bench;
 mod book;
+mod image;
 mod learn;
 mod map;
 mod next;

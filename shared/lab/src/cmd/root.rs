@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
+use crate::cmd::image;
 use crate::privilege::Privilege;
 use crate::process;
 use crate::ui::say;
@@ -13,6 +14,10 @@ use crate::ui::say;
 pub(crate) struct Arguments {
     /// Where to make it; what stands there is replaced
     directory: Option<PathBuf>,
+
+    /// Write it to standard output too, as an image that `images load` takes
+    #[arg(long)]
+    archive: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -21,7 +26,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         .clone()
         .unwrap_or_else(busybox::default_root);
     busybox::make(&directory)?;
-    say!("{}", directory.display());
+    if arguments.archive {
+        image::write(&directory, std::io::stdout().lock())?;
+    } else {
+        say!("{}", directory.display());
+    }
     Ok(ExitCode::SUCCESS)
 }
 

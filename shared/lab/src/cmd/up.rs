@@ -5,15 +5,15 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
-use crate::cmd::{next, root};
+use crate::cmd::{image, next, root};
 use crate::platform::Platform;
 use crate::privilege::Privilege;
 use crate::process;
 use crate::repo::Repo;
 use crate::ui::{say, step};
 
-/// The step whose container is shown: the latest that limits what it starts.
-const SHOWN: &str = "cgroups";
+/// The step whose container is shown: the latest.
+const SHOWN: &str = "images";
 
 /// What the first container runs. Its limits are where the hierarchy shows them, in version 2 or in version 1.
 const SCRIPT: &str = r#"
@@ -62,30 +62,32 @@ pub(crate) fn run() -> Result<ExitCode> {
     let program = programs
         .get(SHOWN)
         .with_context(|| format!("cargo has built no program for {SHOWN}"))?;
-    first_container(privilege, program, &rootfs)?;
+    image::ensure(privilege, program, &rootfs)?;
+    step(
+        "image",
+        format_args!("{}, of that root file system", image::NAME),
+    );
+    first_container(privilege, program)?;
     say!("\nThat was a container, made by a few system calls. Next:\n");
     next::suggestions(&repo)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn first_container(privilege: Privilege, program: &Path, rootfs: &Path) -> Result<()> {
+fn first_container(privilege: Privilege, program: &Path) -> Result<()> {
     let limits = ["--memory", "64m", "--cpus", "0.5", "--pids-limit", "32"];
     step(
         "run",
         format_args!(
-            "{SHOWN} run --hostname drydock {} --rootfs {} sh -c '…'\n",
-            limits.join(" "),
-            rootfs.display()
+            "{SHOWN} run --hostname drydock {} busybox sh -c '…'\n",
+            limits.join(" ")
         ),
     );
     process::run(
         privilege
             .command(program)
-            .args(["run", "--hostname", "drydock"])
+            .args(["run", "--pull", "never", "--hostname", "drydock"])
             .args(limits)
-            .arg("--rootfs")
-            .arg(rootfs)
-            .args(["sh", "-c", SCRIPT]),
+            .args(["busybox", "sh", "-c", SCRIPT]),
     )
     .context("the first container did not run")
 }

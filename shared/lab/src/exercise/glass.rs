@@ -21,7 +21,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 pub(super) struct Glass {
     /// Directories that can be changed all the same.
     pub writable: Vec<PathBuf>,
-    /// Directories whose contents are not to be seen.
+    /// Directories and files whose contents are not to be seen.
     pub hidden: Vec<PathBuf>,
     /// Directories that are empty, in memory, and can be written to.
     pub scratch: Vec<PathBuf>,
@@ -123,13 +123,21 @@ fn cover<'p>(path: &'p CStr, options: &CStr, flags: MsFlags) -> Result<(), Failu
     match mount(Some(c"tmpfs"), path, Some(c"tmpfs"), flags, Some(options)) {
         // What is not there need not be covered.
         Ok(()) | Err(Errno::ENOENT) => Ok(()),
+        // A file, such as `.git` in a work tree.
+        Err(Errno::ENOTDIR) => {
+            cover_file(path).map_err(Failure::of("cover the file", path.to_bytes()))
+        }
         Err(errno) => Err(Failure::new("cover", path.to_bytes(), errno)),
     }
 }
 
+/// The null device reads as an empty file.
+fn cover_file(path: &CStr) -> nix::Result<()> {
+    attach(path, &clone_tree(AT_FDCWD, c"/dev/null", 0)?)
+}
+
 fn attach(path: &CStr, tree: &OwnedFd) -> nix::Result<()> {
-    let flags = libc::O_PATH | libc::O_DIRECTORY;
-    move_mount(tree, openat2(AT_FDCWD, path, flags, 0, 0)?)
+    move_mount(tree, openat2(AT_FDCWD, path, libc::O_PATH, 0, 0)?)
 }
 
 fn strings(paths: &[PathBuf]) -> Result<Vec<CString>> {

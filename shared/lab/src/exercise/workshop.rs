@@ -293,6 +293,7 @@ pub(crate) fn dependencies(repository: &Path, step: &str, with_checks: bool) -> 
         ("namespaces", "steps/01-namespaces"),
         ("rootfs", "steps/02-rootfs"),
         ("cgroups", "steps/03-cgroups"),
+        ("layers", "steps/04-layers"),
     ] {
         if name == step {
             break;

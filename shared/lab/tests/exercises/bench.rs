@@ -36,7 +36,7 @@ pub(crate) fn lab_in(place: &Path, arguments: &[&str]) -> Run {
     let mut run = Run::new(bin("lab"))
         .args(arguments)
         .current_dir(place)
-        .timeout(Duration::from_secs(600));
+        .timeout(Duration::from_secs(1200));
     for (name, value) in toolchain() {
         run = run.env(name, value);
     }

@@ -63,7 +63,7 @@ pub(crate) fn sound() {
             "{slug} is not in exercises/classroom/github.yml"
         );
     }
-    for step in ["namespaces", "rootfs", "cgroups"] {
+    for step in ["namespaces", "rootfs", "cgroups", "layers", "images"] {
         let of_step = slugs().into_iter().filter(|slug| {
             let about = fs::read_to_string(
                 repository()

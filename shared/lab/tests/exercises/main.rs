@@ -6,6 +6,7 @@
 mod bench;
 mod class;
 mod copy;
+mod glass;
 mod learner;
 mod program;
 
@@ -42,6 +43,10 @@ fn main() -> ExitCode {
         ]);
     }
     tests.push(needing("a_program_of_ones_own_is_checked", program::own));
+    tests.push(needing(
+        "what_is_hidden_is_empty_be_it_a_file",
+        glass::hides_files,
+    ));
     harness::run("exercises", tests)
 }
 

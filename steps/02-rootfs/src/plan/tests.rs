@@ -238,3 +238,45 @@ fn two_mounts_on_one_target_are_refused() {
         "duplicate mount point: /tmp"
     );
 }
+
+#[test]
+fn volumes_stand_below_what_the_user_mounts_and_directories_above_it() {
+    let mut options = options(&["/a/:/data"], &["/data/sub"]);
+    options.volumes = ["/srv/db/", "/data", "/srv/../srv", "/srv"]
+        .map(PathBuf::from)
+        .into();
+    options.directories = ["/", "/work/./dir"].map(PathBuf::from).into();
+    let plan = planned(&options, ROOT).unwrap();
+    let kind = |entry: &Entry| match entry.what {
+        What::Volume => "volume",
+        What::Directory => "directory",
+        _ => "other",
+    };
+    let own: Vec<_> = plan
+        .entries
+        .iter()
+        .map(|entry| (entry.target.to_str().unwrap(), kind(entry)))
+        .skip_while(|(target, _)| *target != "/srv")
+        .take(5)
+        .collect();
+    assert_eq!(
+        own,
+        [
+            ("/srv", "volume"),
+            ("/srv/db", "volume"),
+            ("/data", "other"),
+            ("/data/sub", "other"),
+            ("/work/dir", "directory"),
+        ]
+    );
+}
+
+#[test]
+fn a_volume_hides_nothing_that_a_container_needs() {
+    for path in ["/", "/proc", "/proc/sys", "/dev", "/sys", "/srv/../"] {
+        let mut options = options(&[], &[]);
+        options.volumes = vec![path.into()];
+        let error = planned(&options, ROOT).unwrap_err();
+        assert!(error.hint_text().is_some(), "{path}");
+    }
+}

@@ -45,7 +45,8 @@ pub struct Options {
 pub struct Unpacked {
     /// Entries, whiteouts included.
     pub entries: u64,
-    /// Bytes of regular files, each inode once, holes included: what Docker calls the layer's size.
+    /// Bytes of regular files, each inode once, holes included, and of symbolic links' targets: what Docker calls the
+    /// layer's size.
     pub size: u64,
 }
 
@@ -128,7 +129,11 @@ impl Extraction<'_> {
                 self.parents.forget_if(replaced)?;
                 self.unpacked.size = self.unpacked.size.saturating_add(*size);
             }
-            _ => {
+            kind => {
+                if let Kind::Symlink { target } = kind {
+                    let length = target.len() as u64;
+                    self.unpacked.size = self.unpacked.size.saturating_add(length);
+                }
                 let replaced = self.maker.special(at, entry)?;
                 self.parents.forget_if(replaced)?;
             }

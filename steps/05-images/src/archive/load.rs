@@ -13,6 +13,7 @@ use layers::tar::{Kind, Reader};
 
 use super::{DOCKER_MANIFEST, DockerImage, INDEX, LIMITS};
 use crate::compression::{decompress, media_type, recognise};
+use crate::config::Configuration;
 use crate::id::ImageId;
 use crate::install::{Installed, install, publish};
 use crate::manifest::{Blob, Choice, Document, Index, Manifest, media};
@@ -30,14 +31,15 @@ pub struct Loaded {
     pub names: Vec<Reference>,
 }
 
-/// Loads all images of the archive `input`, which may be compressed; of an index, the image for `platform`.
+/// Loads all images of the archive `input`, which may be compressed; of an index, the image for `platform`, or for this
+/// machine. If a platform is given, images for others are left out.
 ///
 /// # Errors
 /// An archive that is damaged, hostile, or holds no image that can be used. Then no image of it is there.
 pub fn load(
     store: &Store,
     input: impl Read,
-    platform: &Platform,
+    platform: Option<&Platform>,
     observer: &dyn Observer,
 ) -> Result<Vec<Loaded>> {
     let result = load_leased(store, input, platform, observer);
@@ -51,14 +53,17 @@ pub fn load(
 fn load_leased(
     store: &Store,
     input: impl Read,
-    platform: &Platform,
+    platform: Option<&Platform>,
     observer: &dyn Observer,
 ) -> Result<Vec<Loaded>> {
     let lease = store.lock()?.lease()?;
     let members = Members::read(store, &lease, decompress(input)?)?;
     let manifests = match (members.document(DOCKER_MANIFEST)?, members.document(INDEX)?) {
-        (Some(docker), _) => from_docker(&members, &docker)?,
-        (None, Some(index)) => from_index(&members, &index, platform)?,
+        (Some(docker), _) => from_docker(&members, &docker, platform)?,
+        (None, Some(index)) => {
+            let host = Platform::host();
+            from_index(&members, &index, platform.unwrap_or(&host))?
+        }
         (None, None) => {
             return Err(Error::new(
                 "this is not an archive of images: it has neither manifest.json nor index.json",
@@ -78,7 +83,10 @@ fn load_leased(
         }
     }
     if images.is_empty() {
-        return Err(Error::new("the archive holds no image"));
+        return Err(match platform {
+            Some(platform) => Error::new(format!("the archive holds no image for {platform}")),
+            None => Error::new("the archive holds no image"),
+        });
     }
     publish(store, &images)?;
     let loaded = |(installed, names): (Installed, Vec<Reference>)| Loaded {
@@ -229,7 +237,11 @@ fn keep<R: Read>(
 type Named = (Vec<u8>, Vec<Reference>);
 
 /// `manifest.json` has no manifests in our sense: they are made.
-fn from_docker(members: &Members<'_>, text: &[u8]) -> Result<Vec<Named>> {
+fn from_docker(
+    members: &Members<'_>,
+    text: &[u8],
+    platform: Option<&Platform>,
+) -> Result<Vec<Named>> {
     let images: Vec<DockerImage> = serde_json::from_slice(text)
         .map_err(|e| Error::new(format!("manifest.json of the archive is damaged: {e}")))?;
     let manifest = |image: &DockerImage| -> Result<Named> {
@@ -246,7 +258,23 @@ fn from_docker(members: &Members<'_>, text: &[u8]) -> Result<Vec<Named>> {
         let names = image.repo_tags.iter().flatten().map(|name| tag(name));
         Ok((original(members, &manifest)?, names.collect::<Result<_>>()?))
     };
-    images.iter().map(manifest).collect()
+    let mut found = Vec::new();
+    for image in &images {
+        if is_for(members, image, platform)? {
+            found.push(manifest(image)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Only the configuration tells.
+fn is_for(members: &Members<'_>, image: &DockerImage, platform: Option<&Platform>) -> Result<bool> {
+    let Some(platform) = platform else {
+        return Ok(true);
+    };
+    let config = members.get(&image.config)?;
+    let config = Configuration::parse(&members.store.blobs().read(&config.digest)?)?;
+    Ok(platform.accepts(&config.platform()).is_some())
 }
 
 /// If the archive is an OCI layout too and has a manifest that says the same, that one is kept: an image that is saved

@@ -19,7 +19,12 @@ fn store() -> (tempfile::TempDir, Store) {
 }
 
 fn read(store: &Store, bytes: &[u8]) -> Result<Vec<Loaded>> {
-    load(store, bytes, &"linux/amd64".parse::<Platform>()?, &Blind)
+    load(
+        store,
+        bytes,
+        Some(&"linux/amd64".parse::<Platform>()?),
+        &Blind,
+    )
 }
 
 fn saved(store: &Store, words: &[&str]) -> Vec<u8> {
@@ -317,7 +322,7 @@ fn of_an_index_in_the_index_the_platform_is_chosen() {
     files.insert(INDEX.to_owned(), index.to_string().into_bytes());
     assert_eq!(read(&to, &pack(&files)).unwrap()[0].id, installed.id);
     let other: Platform = "linux/s390x".parse().unwrap();
-    let error = load(&to, &pack(&files)[..], &other, &Blind).unwrap_err();
+    let error = load(&to, &pack(&files)[..], Some(&other), &Blind).unwrap_err();
     assert!(
         error.to_string().contains("no matching manifest"),
         "{error}"

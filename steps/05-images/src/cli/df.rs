@@ -93,7 +93,10 @@ const DETAILS: Kind = Kind {
 
 fn details(store: &Store, usage: &Usage) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for line in list(store, &list::Options::default())? {
+    let mut lines = list(store, &list::Options::default())?;
+    // A line for each image: its names are neighbours, and the first stands for it.
+    lines.dedup_by_key(|line| line.id);
+    for line in lines {
         let Some(image) = usage.images.iter().find(|image| image.id == line.id) else {
             // It has come meanwhile.
             continue;

@@ -6,7 +6,7 @@ use kit::Result;
 use template::list::{Format, Kind, Row};
 
 use super::Streams;
-use super::output::{id, since};
+use super::output::{id, shortened, since};
 use crate::find::find;
 use crate::history::{Entry, history};
 use crate::image::Image;
@@ -80,7 +80,7 @@ fn row(entry: &Entry, options: &Options) -> Row {
             "CreatedBy",
             match options.no_trunc {
                 true => command,
-                false => shortened(&command),
+                false => shortened(&command, COMMAND),
             },
         )
         .with(
@@ -95,14 +95,6 @@ fn row(entry: &Entry, options: &Options) -> Row {
                 false => entry.size.to_string(),
             },
         )
-}
-
-/// With an ellipsis in the place of what is too much.
-fn shortened(text: &str) -> String {
-    if text.chars().count() <= COMMAND {
-        return text.to_owned();
-    }
-    text.chars().take(COMMAND - 1).chain(['…']).collect()
 }
 
 pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -> Result<()> {

@@ -6,7 +6,8 @@ use std::io::Read;
 use clap::Args;
 use kit::{Error, Result};
 
-use super::Streams;
+use super::output::written;
+use super::{Settings, Streams};
 use crate::change::Change;
 use crate::import::{Import, import};
 use crate::platform::Platform;
@@ -28,33 +29,41 @@ pub struct Options {
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     platform: Option<Platform>,
 
-    /// An archive of a file system, or - for standard input
-    #[arg(value_name = "FILE|-")]
+    /// An archive of a file system: a file, an address that begins with http:// or https://, or - for standard input
+    #[arg(value_name = "FILE|URL|-")]
     source: String,
 
     /// The image's name
     #[arg(value_name = "REPOSITORY[:TAG]")]
-    name: Option<Reference>,
+    name: Option<String>,
 }
 
-pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -> Result<()> {
-    if options
-        .name
-        .as_ref()
-        .is_some_and(|name| name.digest().is_some())
-    {
+pub(super) fn run(
+    options: &Options,
+    settings: &Settings,
+    store: &Store,
+    streams: &mut Streams<'_>,
+) -> Result<()> {
+    let name: Option<Reference> = options.name.as_deref().map(str::parse).transpose()?;
+    if name.as_ref().is_some_and(|name| name.digest().is_some()) {
         return Err(Error::new("cannot import digest reference")
             .hint("a digest follows from the content, and cannot be given"));
     }
-    let (input, origin): (Box<dyn Read>, _) = match options.source.as_str() {
-        "-" => (Box::new(std::io::stdin().lock()), "-"),
-        path => {
-            let file = File::open(path).map_err(|e| Error::io("open", path, &e))?;
-            (Box::new(file), path)
+    // What Docker's history tells: a file comes to its daemon without a name.
+    let mut origin = "-";
+    let input: Box<dyn Read> = match options.source.as_str() {
+        "-" => Box::new(std::io::stdin().lock()),
+        url if url.starts_with("http://") || url.starts_with("https://") => {
+            origin = url;
+            let body = settings.client()?.download(url)?;
+            streams.line(format_args!("Downloading from {url}"))?;
+            written(streams.out.flush())?;
+            body
         }
+        path => Box::new(File::open(path).map_err(|e| Error::io("open", path, &e))?),
     };
     let what = Import {
-        name: options.name.clone(),
+        name,
         changes: options.change.clone(),
         message: match &options.message {
             Some(message) => message.clone(),

@@ -20,7 +20,7 @@ pub struct Options {
     #[arg(short, long, value_name = "FILE")]
     input: Option<PathBuf>,
 
-    /// Suppress the load output
+    /// Suppress the load output: what is loaded is named all the same
     #[arg(short, long)]
     quiet: bool,
 
@@ -38,11 +38,7 @@ pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -
         }
         None => Box::new(std::io::stdin().lock()),
     };
-    let platform = options.platform.clone().unwrap_or_else(Platform::host);
-    for image in load(store, input, &platform, &Blind)? {
-        if options.quiet {
-            continue;
-        }
+    for image in load(store, input, options.platform.as_ref(), &Blind)? {
         match image.names[..] {
             [] => streams.line(format!("Loaded image ID: {}", image.id))?,
             _ => image

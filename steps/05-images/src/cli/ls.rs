@@ -5,7 +5,7 @@ use kit::Result;
 use template::list::{Format, Kind, Row};
 
 use super::Streams;
-use super::output::{NONE, at, id, since};
+use super::output::{NONE, at, id, parsed, since, with_value};
 use crate::filter::Filter;
 use crate::list::{self, Line};
 use crate::store::Store;
@@ -27,8 +27,8 @@ pub struct Options {
     digests: bool,
 
     /// Filter output: dangling=, since=, before=, label=, reference= (repeatable)
-    #[arg(short, long)]
-    filter: Vec<Filter>,
+    #[arg(short, long, value_parser = with_value)]
+    filter: Vec<String>,
 
     /// Don't truncate output
     #[arg(long)]
@@ -56,16 +56,24 @@ const KIND: Kind = Kind {
         ("Containers", "CONTAINERS"),
         ("SharedSize", "SHARED SIZE"),
         ("UniqueSize", "UNIQUE SIZE"),
+        ("VirtualSize", "SIZE"),
     ],
     labels: false,
     table: "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
-    raw: None,
+    raw: Some(
+        "repository: {{.Repository}}\ntag: {{.Tag}}\nimage_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\n\
+         virtual_size: {{.Size}}\n",
+    ),
     quiet: "{{.ID}}",
-    raw_quiet: None,
+    raw_quiet: Some("image_id: {{.ID}}"),
 };
 
 const WITH_DIGESTS: Kind = Kind {
     table: "table {{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
+    raw: Some(
+        "repository: {{.Repository}}\ntag: {{.Tag}}\ndigest: {{.Digest}}\nimage_id: {{.ID}}\n\
+         created_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n",
+    ),
     ..KIND
 };
 
@@ -85,10 +93,12 @@ fn row(line: Line, no_trunc: bool) -> Row {
         .with("Size", units::size(line.size, 3))
         .with("Tag", or_none(line.tag))
         .with("UniqueSize", unknown())
+        // An older name of the same, with a digit more.
+        .with("VirtualSize", units::size(line.size, 4))
 }
 
 pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -> Result<()> {
-    let mut filters = options.filter.clone();
+    let mut filters: Vec<Filter> = parsed(&options.filter)?;
     if let Some(name) = &options.repository {
         filters.push(format!("reference={name}").parse()?);
     }
@@ -97,11 +107,7 @@ pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -
         digests: options.digests,
         filters,
     };
-    let mut lines = list::list(store, &wanted)?;
-    if options.quiet && options.format.is_none() {
-        // The names of one image are neighbours.
-        lines.dedup_by_key(|line| line.id);
-    }
+    let lines = list::list(store, &wanted)?;
     let kind = match options.digests {
         true => WITH_DIGESTS,
         false => KIND,

@@ -6,14 +6,18 @@ mod history;
 mod import;
 mod inspect;
 mod load;
+mod login;
 mod ls;
 mod output;
 mod progress;
+mod prompt;
 mod prune;
-mod pull;
+pub(crate) mod pull;
 mod push;
 mod rm;
 mod save;
+mod search;
+mod settings;
 mod tag;
 
 use std::io::Write;
@@ -22,6 +26,7 @@ use clap::Subcommand;
 use kit::{Error, Result, error};
 use template::list::{Format, Kind, Row};
 
+pub use self::settings::Settings;
 use crate::store::{Store, User};
 
 /// What can be done with images.
@@ -53,6 +58,12 @@ pub enum Action {
     Pull(pull::Options),
     /// Upload an image to a registry
     Push(push::Options),
+    /// Search a registry, which is Docker Hub unless the term names another
+    Search(search::Options),
+    /// Authenticate to a registry
+    Login(login::Options),
+    /// Log out from a registry
+    Logout(login::LogoutOptions),
 }
 
 /// Where a command writes to.
@@ -88,7 +99,7 @@ impl Streams<'_> {
         output::written(self.out.write_all(text.as_bytes()))
     }
 
-    fn warn(&mut self, text: impl std::fmt::Display) {
+    pub(crate) fn warn(&mut self, text: impl std::fmt::Display) {
         // A closed stderr has nobody to tell.
         let _ = writeln!(self.err, "{text}");
     }
@@ -100,6 +111,7 @@ impl Streams<'_> {
 /// Whatever fails; its exit code is 1, which is Docker's where no container is concerned.
 pub fn run(
     action: &Action,
+    settings: &Settings,
     store: &Store,
     users: &[User],
     streams: &mut Streams<'_>,
@@ -113,10 +125,13 @@ pub fn run(
         Action::Inspect(options) => inspect::run(options, store, streams),
         Action::Save(options) => save::run(options, store, streams),
         Action::Load(options) => load::run(options, store, streams),
-        Action::Import(options) => import::run(options, store, streams),
+        Action::Import(options) => import::run(options, settings, store, streams),
         Action::Df(options) => df::run(options, store, users, streams),
-        Action::Pull(options) => pull::run(options, store, streams),
-        Action::Push(options) => push::run(options, store, streams),
+        Action::Pull(options) => pull::run(options, settings, store, streams),
+        Action::Push(options) => push::run(options, settings, store, streams),
+        Action::Search(options) => search::run(options, settings, streams),
+        Action::Login(options) => login::run(options, settings, streams),
+        Action::Logout(options) => login::logout(options, settings, streams),
     };
     result
         .and_then(|()| output::written(streams.out.flush()))

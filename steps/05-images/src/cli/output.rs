@@ -1,6 +1,7 @@
 //! What commands have in common in what they write.
 
 use std::io::{self, ErrorKind};
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use kit::{Error, Result};
@@ -46,4 +47,25 @@ pub(super) fn at(created: Option<i64>) -> String {
             .replace('Z', " +0000 UTC"),
         None => "N/A".to_owned(),
     }
+}
+
+/// At most so many characters, with an ellipsis in the place of what is too much.
+pub(super) fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most - 1).chain(['…']).collect()
+}
+
+/// A filter must have its form to be an option at all; whether it is one of ours is seen later, and is another failure.
+pub(super) fn with_value(text: &str) -> std::result::Result<String, String> {
+    match text.contains('=') {
+        true => Ok(text.to_owned()),
+        false => Err("bad format of filter (expected name=value)".to_owned()),
+    }
+}
+
+/// The words that an option was given.
+pub(super) fn parsed<T: FromStr<Err = Error>>(texts: &[String]) -> Result<Vec<T>> {
+    texts.iter().map(|text| text.parse()).collect()
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use kit::Result;
 
 use super::Streams;
-use super::output::written;
+use super::output::{parsed, with_value, written};
 use crate::prune::{self, Filter, prune};
 use crate::remove::Removed;
 use crate::store::{Store, User};
@@ -20,8 +20,8 @@ pub struct Options {
     all: bool,
 
     /// Only those: until=, label=, label!= (repeatable)
-    #[arg(long)]
-    filter: Vec<Filter>,
+    #[arg(long, value_parser = with_value)]
+    filter: Vec<String>,
 
     /// Do not prompt for confirmation
     #[arg(short, long)]
@@ -34,12 +34,13 @@ pub(super) fn run(
     users: &[User],
     streams: &mut Streams<'_>,
 ) -> Result<()> {
+    let filters: Vec<Filter> = parsed(&options.filter)?;
     if !options.force && !is_wanted(options.all, streams)? {
         return Ok(());
     }
     let what = prune::Options {
         all: options.all,
-        filters: options.filter.clone(),
+        filters,
     };
     let (removed, bytes) = prune(store, &what, users)?;
     if !removed.is_empty() {

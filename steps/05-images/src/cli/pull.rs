@@ -3,13 +3,13 @@
 use clap::Args;
 use kit::{Error, Result};
 
-use super::Streams;
 use super::output::written;
-use super::progress::Lines;
+use super::progress::progress;
+use super::{Settings, Streams};
 use crate::platform::Platform;
 use crate::pull::pull;
 use crate::reference::Reference;
-use crate::registry::{Client, Configuration, Repository};
+use crate::registry::{Client, Repository};
 use crate::source::Blind;
 use crate::store::Store;
 
@@ -30,52 +30,85 @@ pub struct Options {
 
     /// What to pull
     #[arg(value_name = "NAME[:TAG|@DIGEST]")]
-    name: Reference,
+    name: String,
 }
 
-pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -> Result<()> {
-    let client = Client::new(Configuration::from_environment());
-    if !options.all_tags {
-        let name = options.name.clone();
-        if name.is_name_only() && !options.quiet {
-            streams.line("Using default tag: latest")?;
-        }
-        let name = name.or_latest();
-        pull_one(options, &client, &name, store, streams)?;
-        return streams.line(&name);
-    }
-    if !options.name.is_name_only() {
-        return Err(Error::new("tag can't be used with --all-tags/-a"));
-    }
-    let repository = Repository::new(options.name.domain(), options.name.path())?;
-    for tag in client.tags(&repository)? {
-        let name = options.name.with_tag(&tag)?;
-        pull_one(options, &client, &name, store, streams)?;
-    }
-    streams.line(options.name.name())
-}
-
-fn pull_one(
+pub(super) fn run(
     options: &Options,
-    client: &Client,
-    name: &Reference,
+    settings: &Settings,
     store: &Store,
     streams: &mut Streams<'_>,
 ) -> Result<()> {
+    let whole: Reference = options.name.parse()?;
+    let client = settings.client()?;
     let platform = options.platform.clone().unwrap_or_else(Platform::host);
-    if options.quiet {
-        return pull(store, client, name, &platform, &Blind).map(drop);
-    }
-    let what = match (name.digest(), name.tag()) {
-        (Some(digest), _) => digest.to_string(),
-        (None, tag) => tag.unwrap_or_default().to_owned(),
+    let one = Pull {
+        client: &client,
+        platform: &platform,
+        quiet: options.quiet,
     };
-    streams.line(format!("{what}: Pulling from {}", name.path()))?;
-    written(streams.out.flush())?;
-    let pulled = pull(store, client, name, &platform, &Lines::new(streams.out))?;
-    streams.line(format!("Digest: {}", pulled.digest))?;
-    streams.line(match pulled.is_new {
-        true => format!("Status: Downloaded newer image for {}", name.familiar()),
-        false => format!("Status: Image is up to date for {}", name.familiar()),
-    })
+    if !options.all_tags {
+        if whole.is_name_only() && !options.quiet {
+            streams.line("Using default tag: latest")?;
+        }
+        let name = whole.or_latest();
+        let is_new = one.pull(&name, store, streams)?;
+        one.status(is_new, &name.familiar(), streams)?;
+        return streams.line(&name);
+    }
+    if !whole.is_name_only() {
+        return Err(Error::new("tag can't be used with --all-tags/-a"));
+    }
+    let repository = Repository::new(whole.domain(), whole.path())?;
+    let mut any_new = false;
+    for tag in client.tags(&repository)? {
+        any_new |= one.pull(&whole.with_tag(&tag)?, store, streams)?;
+    }
+    one.status(any_new, &whole.familiar_name(), streams)?;
+    streams.line(whole.name())
+}
+
+/// How one image is pulled, and shown.
+#[derive(Debug)]
+pub(crate) struct Pull<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) platform: &'a Platform,
+    pub(crate) quiet: bool,
+}
+
+impl Pull<'_> {
+    /// Pulls what `name` means, and shows how. Whether it meant another image before, or none, comes back.
+    pub(crate) fn pull(
+        &self,
+        name: &Reference,
+        store: &Store,
+        streams: &mut Streams<'_>,
+    ) -> Result<bool> {
+        if self.quiet {
+            let pulled = pull(store, self.client, name, self.platform, &Blind)?;
+            return Ok(pulled.is_new);
+        }
+        let what = match (name.digest(), name.tag()) {
+            (Some(digest), _) => digest.to_string(),
+            (None, tag) => tag.unwrap_or_default().to_owned(),
+        };
+        streams.line(format!("{what}: Pulling from {}", name.path()))?;
+        written(streams.out.flush())?;
+        let shown = progress(streams);
+        let pulled = pull(store, self.client, name, self.platform, &*shown)?;
+        drop(shown);
+        streams.line(format!("Digest: {}", pulled.digest))?;
+        Ok(pulled.is_new)
+    }
+
+    /// What has come of it all.
+    pub(crate) fn status(&self, is_new: bool, name: &str, streams: &mut Streams<'_>) -> Result<()> {
+        match (self.quiet, is_new) {
+            (true, _) => Ok(()),
+            (false, true) => {
+                streams.line(format_args!("Status: Downloaded newer image for {name}"))
+            }
+            (false, false) => streams.line(format_args!("Status: Image is up to date for {name}")),
+        }
+    }
 }

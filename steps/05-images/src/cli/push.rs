@@ -3,11 +3,11 @@
 use clap::Args;
 use kit::{Error, Result};
 
-use super::Streams;
 use super::progress::short;
+use super::{Settings, Streams};
 use crate::push::push;
 use crate::reference::Reference;
-use crate::registry::{Client, Configuration, Pushed};
+use crate::registry::{Client, Pushed};
 use crate::store::Store;
 
 /// Options of `push`.
@@ -23,36 +23,53 @@ pub struct Options {
 
     /// What to push, and where
     #[arg(value_name = "NAME[:TAG]")]
-    name: Reference,
+    name: String,
 }
 
-pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -> Result<()> {
-    let client = Client::new(Configuration::from_environment());
+pub(super) fn run(
+    options: &Options,
+    settings: &Settings,
+    store: &Store,
+    streams: &mut Streams<'_>,
+) -> Result<()> {
+    let whole: Reference = options.name.parse()?;
+    let client = settings.client()?;
     if !options.all_tags {
-        let name = options.name.clone();
-        if name.is_name_only() && !options.quiet {
+        if whole.is_name_only() && !options.quiet {
             streams.line("Using default tag: latest")?;
         }
-        return push_one(options, &client, &name.or_latest(), store, streams);
+        announce(options, &whole, streams)?;
+        return push_one(options, &client, &whole.or_latest(), store, streams);
     }
-    if !options.name.is_name_only() {
+    if !whole.is_name_only() {
         return Err(Error::new("tag can't be used with --all-tags/-a"));
     }
     let catalog = store.catalog()?;
     let names: Vec<Reference> = catalog
         .all_references()
         .map(|(name, _)| name)
-        .filter(|name| name.name() == options.name.name() && name.tag().is_some())
+        .filter(|name| name.name() == whole.name() && name.tag().is_some())
         .collect();
     if names.is_empty() {
         return Err(Error::new(format!(
             "An image does not exist locally with the tag: {}",
-            options.name.familiar_name()
+            whole.familiar_name()
         )));
     }
+    announce(options, &whole, streams)?;
     names
         .iter()
         .try_for_each(|name| push_one(options, &client, name, store, streams))
+}
+
+fn announce(options: &Options, name: &Reference, streams: &mut Streams<'_>) -> Result<()> {
+    match options.quiet {
+        true => Ok(()),
+        false => streams.line(format_args!(
+            "The push refers to repository [{}]",
+            name.name()
+        )),
+    }
 }
 
 fn push_one(
@@ -66,7 +83,6 @@ fn push_one(
         push(store, client, name, |_, _| Ok(()))?;
         return streams.line(name);
     }
-    streams.line(format!("The push refers to repository [{}]", name.name()))?;
     let done = push(store, client, name, |layer, how| {
         let text = match how {
             Pushed::Already => "Layer already exists",

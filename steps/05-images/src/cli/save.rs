@@ -9,6 +9,9 @@ use kit::{Error, Result};
 
 use super::Streams;
 use crate::archive::save;
+use crate::find::look_up;
+use crate::image::Image;
+use crate::platform::Platform;
 use crate::store::Store;
 
 /// Options of `save`.
@@ -18,12 +21,19 @@ pub struct Options {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
+    /// Refuse images that are for another platform
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    platform: Option<Platform>,
+
     /// Names or ids; a name without a tag means all its tags
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<String>,
 }
 
 pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -> Result<()> {
+    if let Some(platform) = &options.platform {
+        check(platform, &options.images, store)?;
+    }
     match &options.output {
         Some(path) => to_file(options, store, path),
         None if streams.is_terminal => Err(Error::new("cowardly refusing to save to a terminal")
@@ -34,6 +44,28 @@ pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -
             BufWriter::with_capacity(1 << 16, &mut *streams.out),
         ),
     }
+}
+
+/// The store keeps one platform of an image: that which was pulled.
+fn check(platform: &Platform, words: &[String], store: &Store) -> Result<()> {
+    let catalog = store.catalog()?;
+    for word in words {
+        // A name without a tag may mean several, of which `save` looks at each.
+        let Some(found) = look_up(&catalog, word)? else {
+            continue;
+        };
+        let image = Image::read(store, found.id(), &catalog.images[&found.id()])?;
+        let own = image.config.platform();
+        if platform.accepts(&own).is_none() {
+            return Err(Error::new(format!(
+                "the image {word} does not provide the specified platform ({platform})"
+            ))
+            .hint(format!(
+                "it is for {own}; `images pull --platform {platform}` fetches the other"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The file is whole or not there. What is no file (`/dev/stdout`, a pipe) is written to.
@@ -47,6 +79,7 @@ fn to_file(options: &Options, store: &Store, path: &Path) -> Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    std::fs::metadata(directory).map_err(|e| fails(&e))?;
     let file = tempfile::Builder::new()
         .prefix(".tmp-")
         .permissions(std::fs::Permissions::from_mode(0o600))

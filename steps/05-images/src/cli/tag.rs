@@ -15,15 +15,21 @@ pub struct Options {
 
     /// Its new name
     #[arg(value_name = "TARGET_IMAGE[:TAG]")]
-    target: Reference,
+    target: String,
 }
 
 pub(super) fn run(options: &Options, store: &Store) -> Result<()> {
-    if options.target.digest().is_some() {
+    let target: Reference = options.target.parse().map_err(|error: Error| {
+        error.within(format_args!(
+            "Error parsing reference: {:?} is not a valid repository/tag",
+            options.target
+        ))
+    })?;
+    if target.digest().is_some() {
         return Err(
             Error::new("refusing to create a tag with a digest reference")
                 .hint("a digest follows from the content, and cannot be given"),
         );
     }
-    crate::tag::tag(store, &options.source, &options.target)
+    crate::tag::tag(store, &options.source, &target)
 }

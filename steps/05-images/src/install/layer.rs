@@ -106,6 +106,7 @@ fn keep(store: &Store, job: &Job<'_>, staged: Staged) -> Result<()> {
 
 /// Unpacks the blob that `input` delivers, where nobody sees it, and verifies both digests on the way: that of the
 /// blob, which the manifest promises, and that of the archive in it, which the configuration promises.
+// ANCHOR: unpack
 fn unpack(store: &Store, input: impl Read, job: &Job<'_>) -> Result<Staged, Failed> {
     let mut blob = Digesting::new(input);
     let unpacked = decompress(&mut blob).and_then(|archive| {
@@ -135,3 +136,4 @@ fn unpack(store: &Store, input: impl Read, job: &Job<'_>) -> Result<Staged, Fail
     }
     Ok(staged)
 }
+// ANCHOR_END: unpack

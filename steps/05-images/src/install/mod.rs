@@ -103,6 +103,7 @@ pub fn install(
 ///
 /// # Errors
 /// What the file system refuses.
+// ANCHOR: publish
 pub fn publish(store: &Store, images: &[(Installed, Vec<Reference>)]) -> Result<()> {
     sync(store)?;
     let locked = store.lock()?;
@@ -121,6 +122,7 @@ pub fn publish(store: &Store, images: &[(Installed, Vec<Reference>)]) -> Result<
     }
     locked.put(&catalog)
 }
+// ANCHOR_END: publish
 
 /// The layers' files are written before the catalog names them (syncfs(2)): once for all, not once a file.
 fn sync(store: &Store) -> Result<()> {

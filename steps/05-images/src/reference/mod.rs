@@ -191,16 +191,19 @@ pub fn is_whole_id(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// The domain, and what stands after it, `library/` included.
-fn split_domain(text: &str) -> (String, String) {
-    let (domain, rest) = match text.split_once('/') {
+// ANCHOR: domain
+/// The registry that a word names before its first slash, if it names one, and the rest of it.
+pub(crate) fn split_registry(text: &str) -> (&str, &str) {
+    match text.split_once('/') {
+        Some((LEGACY_DOMAIN, rest)) => (DEFAULT_DOMAIN, rest),
         Some((first, rest)) if looks_like_domain(first) => (first, rest),
         _ => (DEFAULT_DOMAIN, text),
-    };
-    let domain = match domain {
-        LEGACY_DOMAIN => DEFAULT_DOMAIN,
-        other => other,
-    };
+    }
+}
+
+/// The domain, and what stands after it, `library/` included.
+fn split_domain(text: &str) -> (String, String) {
+    let (domain, rest) = split_registry(text);
     let rest = match domain == DEFAULT_DOMAIN && !rest.contains('/') {
         true => format!("{OFFICIAL}/{rest}"),
         false => rest.to_owned(),
@@ -211,6 +214,7 @@ fn split_domain(text: &str) -> (String, String) {
 fn looks_like_domain(first: &str) -> bool {
     first == "localhost" || first.contains(['.', ':']) || first.chars().any(char::is_uppercase)
 }
+// ANCHOR_END: domain
 
 /// Docker's words, and what they are about.
 fn invalid(text: &str, why: &str) -> Error {

@@ -114,6 +114,11 @@ impl Exchange {
         })
     }
 
+    /// Asks for what is at `url`, whoever that is, as often as is promising. Nobody is told who asks.
+    pub(crate) fn ask_anonymously(&self, url: &Url, ask: &Ask<'_>) -> Result<Answer, Failure> {
+        self.patiently(ask.again, || accepted(url, self.follow(url, ask, None)?))
+    }
+
     fn patiently<T>(
         &self,
         again: bool,
@@ -187,6 +192,7 @@ impl Exchange {
 
     /// Asks with what the host is known to want, and once more if it then says what it wants: a token may have run
     /// out, or allow too little.
+    // ANCHOR: authorized
     fn authorized(&self, url: &Url, ask: &Ask<'_>) -> Result<Answer, Failure> {
         let known = self.known.header(url, ask.scopes);
         let first = self.follow(url, ask, known.as_ref())?;
@@ -200,8 +206,10 @@ impl Exchange {
         };
         accepted(url, answer)
     }
+    // ANCHOR_END: authorized
 
     /// Follows redirects. From the first that leaves the host on, nobody is told who asks.
+    // ANCHOR: follow
     fn follow(
         &self,
         start: &Url,
@@ -241,6 +249,7 @@ impl Exchange {
             start.shown()
         ))))
     }
+    // ANCHOR_END: follow
 
     /// What began over TLS does not go on in the clear, unless the user said that it may.
     pub(crate) fn check_redirect(&self, from: &Url, to: &Url) -> Result<(), Failure> {

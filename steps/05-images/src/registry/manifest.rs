@@ -79,6 +79,7 @@ pub(crate) fn check(
 
 /// What the manifest is. All that says so must agree: what is an image to one reader and an index to another shows
 /// each of them something else under one digest (CVE-2021-41190).
+// ANCHOR: media_type
 fn media_type(shape: &Shape, content_type: Option<&str>) -> Result<String> {
     if shape.schema_version == Some(1) || shape.fs_layers.is_some() {
         return Err(Error::new(
@@ -115,6 +116,7 @@ fn media_type(shape: &Shape, content_type: Option<&str>) -> Result<String> {
             .hint("the registry does not send its Content-Type")),
     }
 }
+// ANCHOR_END: media_type
 
 /// What servers of plain files send for whatever they do not know.
 fn is_generic(media_type: &str) -> bool {

@@ -119,6 +119,12 @@ fn an_image_in_use_stays() {
     let locked = store.lock().unwrap();
     let lease = locked.lease().unwrap();
     locked.use_image(&lease, "c1", one.id).unwrap();
+    // As a pull leaves it, with a tag and a digest.
+    let mut catalog = locked.catalog().unwrap();
+    let digest = layers::digest::Digest::of("manifest");
+    let by_digest = "app".parse::<Reference>().unwrap().with_digest(digest);
+    catalog.name(&by_digest, one.id);
+    locked.put(&catalog).unwrap();
     drop(locked);
     for word in ["app", &one.id.short()] {
         let error = remove_plainly(&store, word).unwrap_err().to_string();
@@ -131,7 +137,8 @@ fn an_image_in_use_stays() {
         ..Options::default()
     };
     let removed = remove(&store, "app", forced, &[]).unwrap();
-    assert_eq!(lines(&removed), ["Untagged: app:latest"]);
+    let untagged = ["Untagged: app:latest", &format!("Untagged: app@{digest}")];
+    assert_eq!(lines(&removed), untagged);
     drop(lease);
     assert_eq!(remove_all(&store, &[one.id], &[]).unwrap().1, 3);
 }

@@ -26,6 +26,7 @@ impl Locked<'_> {
     ///
     /// # Errors
     /// An image whose manifest or configuration cannot be read: what it needs is not known, and so nothing is removed.
+    // ANCHOR: collect
     pub fn collect(&self) -> Result<Collected> {
         let mut needed = self.leased()?;
         for (id, record) in &self.catalog()?.images {
@@ -51,6 +52,7 @@ impl Locked<'_> {
         }
         Ok(collected)
     }
+    // ANCHOR_END: collect
 
     /// Removes downloads that nobody continues, and what killed processes have left.
     ///

@@ -64,6 +64,7 @@ impl Locked<'_> {
     ///
     /// # Errors
     /// What the file system refuses.
+    // ANCHOR: lease
     pub fn lease(&self) -> Result<Lease> {
         let path = self.leases().join(Id::random()?.short());
         let file = OpenOptions::new()
@@ -78,6 +79,7 @@ impl Locked<'_> {
             held: Mutex::default(),
         })
     }
+    // ANCHOR_END: lease
 
     /// Adds blobs and layers to a lease.
     ///
@@ -141,6 +143,7 @@ fn user(line: &str) -> Option<User> {
 }
 
 /// The text of a lease whose holder lives.
+// ANCHOR: living
 fn read_living(path: &Path) -> Result<Option<String>> {
     let Ok(mut file) = File::open(path) else {
         // Just given back.
@@ -155,3 +158,4 @@ fn read_living(path: &Path) -> Result<Option<String>> {
         .map_err(|e| Error::io("read the lease", path, &e))?;
     Ok(Some(text))
 }
+// ANCHOR_END: living

@@ -62,7 +62,16 @@ fn an_image_lives_and_dies() {
         "{list}"
     );
     assert!(lines[1].ends_with("100kB"), "{list}");
-    assert_eq!(done(&["ls", "-q", "--no-trunc"]).out(), format!("{id}\n"));
+    assert_eq!(
+        done(&["ls", "-q", "--no-trunc"]).out(),
+        format!("{id}\n").repeat(3)
+    );
+    let raw = done(&["ls", "--format", "raw", "app:2"]).out();
+    let beginning = format!("repository: app\ntag: 2\nimage_id: {short}\ncreated_at: 20");
+    assert!(
+        raw.starts_with(&beginning) && raw.ends_with("virtual_size: 100kB\n\n"),
+        "{raw}"
+    );
     assert_eq!(done(&["ls", "app"]).out().lines().count(), 3);
     let json = done(&["ls", "--format", "json", "app:2"]).out();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -151,7 +160,7 @@ fn history_tells_each_step() {
         lines[0].starts_with("IMAGE          CREATED AT"),
         "{history}"
     );
-    assert!(lines[1].ends_with("100003    from a tar"), "{history}");
+    assert!(lines[1].ends_with("100007    from a tar"), "{history}");
     let id = done(&["ls", "-q"]).out();
     assert_eq!(done(&["history", "-q", "app"]).out(), id);
 }
@@ -187,17 +196,32 @@ fn bad_words_are_refused() {
     refused(&["tag", "none", "x"], "No such image: none:latest");
     refused(&["history", "none"], "No such image");
     refused(&["save", "none"], "No such image");
-    refused(&["rm", "App"], "must be lowercase");
+    for arguments in [
+        &["rm", "App"][..],
+        &["tag", "app", "App"],
+        &["pull", "App"],
+        &["push", "App"],
+    ] {
+        refused(arguments, "must be lowercase");
+    }
+    refused(&["ls", "--filter", "x=y"], "invalid filter 'x'");
+    refused(&["prune", "-f", "--filter", "x=y"], "invalid filter 'x'");
     refused(&["ls", "--format", "{{.ID}"], "template parsing error");
     refused(&["inspect", "-f", "{{", "app"], "template parsing error");
     refused(&["load", "-i", "/nonexistent"], "No such file");
     refused(&["import", "/nonexistent"], "No such file");
     refused(&["save", "-o", "/nonexistent/x", "app"], "No such file");
     for (arguments, words) in [
-        (&["tag", "app", "A"][..], "must be lowercase"),
-        (&["ls", "--filter", "x=y"], "invalid filter"),
+        (
+            &["ls", "--filter", "x"][..],
+            "bad format of filter (expected name=value)",
+        ),
         (&["run"], "no image given"),
-        (&["run", "none"], "No such image: none:latest"),
+        (
+            &["run", "--pull", "never", "none"],
+            "No such image: none:latest",
+        ),
+        (&["run", "--pull", "sometimes", "app"], "invalid value"),
         (
             &["import", "-c", "RUN x", "-"],
             "not a valid change command",

@@ -2,6 +2,7 @@
 //! left when it is killed.
 
 mod archives;
+mod attack;
 mod commands;
 mod faults;
 mod made;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
         many::tests(),
         registry::tests(),
         run::tests(),
+        attack::tests(),
     ];
     harness::run("images", tests.into_iter().flatten().collect())
 }

@@ -25,6 +25,15 @@ pub(crate) fn tests() -> Vec<Test> {
             needs,
             what_is_not_there_is_said,
         ),
+        test(
+            "what_is_run_is_pulled_first",
+            &[
+                Need::Root,
+                Need::Program("docker-registry"),
+                Need::Package("busybox", "busybox-static"),
+            ],
+            what_is_run_is_pulled_first,
+        ),
         test("killed_while_it_pulls", needs, killed_while_it_pulls),
     ]
 }
@@ -93,8 +102,20 @@ fn what_is_pushed_is_pulled() {
     assert_eq!(done(&["ls", "-q", "--no-trunc"]).out().trim(), id);
     assert!(done(&["ls", "--digests"]).out().contains(digest));
     let again = done(&["pull", &name]).out();
-    assert!(again.contains(": Already exists\n"), "{again}");
-    assert!(again.contains("Status: Image is up to date for"), "{again}");
+    // What is there as a whole is not told layer by layer.
+    let status = format!("Status: Image is up to date for {name}:latest");
+    let expected = [lines[0], lines[1], lines[5], &status, lines[7]];
+    assert_eq!(again.lines().collect::<Vec<_>>(), expected);
+
+    // On a terminal each layer has a line of its own, which changes.
+    done(&["rm", "-f", &id]);
+    let terminal = images(&["pull", &name]).under_pty();
+    terminal.expect(": Pull complete");
+    terminal.expect("Status: Downloaded newer image for");
+    let shown = terminal.wait().assert_code(0).out();
+    assert!(!shown.contains("Download complete"), "{shown}");
+    let redrawn = images(&["pull", "-q", &name]).under_pty().wait();
+    assert_eq!(redrawn.out().trim_end(), format!("{name}:latest"));
 
     done(&["rm", &name]);
     let by_digest = format!("{name}@{digest}");
@@ -107,6 +128,12 @@ fn what_is_pushed_is_pulled() {
         format!("{name}\n")
     );
     assert_eq!(done(&["ls", &name]).out().lines().count(), 3);
+    let all = done(&["pull", "-a", &name]).out();
+    let status = format!("Status: Image is up to date for {name}\n");
+    assert_eq!(all.matches("Status").count(), 1, "{all}");
+    assert!(all.contains(&status), "{all}");
+    let all = done(&["push", "-a", &name]).out();
+    assert_eq!(all.matches("The push refers to").count(), 1, "{all}");
 }
 
 fn what_skopeo_pushes_is_pulled() {
@@ -124,7 +151,7 @@ fn what_skopeo_pushes_is_pulled() {
             .assert_code(0);
         done(&["pull", "-q", &name]);
         let line = done(&["inspect", "-f", "{{.Size}} {{json .Config.Cmd}}", &name]).out();
-        assert_eq!(line, "100003 [\"sh\"]\n", "{format}");
+        assert_eq!(line, "100007 [\"sh\"]\n", "{format}");
     }
     let oci = done(&[
         "inspect",
@@ -151,6 +178,50 @@ fn what_is_not_there_is_said() {
         "tag can't be used",
     );
     assert_eq!(stored(), [""; 0]);
+}
+
+fn what_is_run_is_pulled_first() {
+    let registry = registry();
+    let name = format!("{}/app", registry.0);
+    crate::run::busybox(&name, &["CMD echo one"]);
+    done(&["push", "-q", &name]);
+    done(&["rm", &name]);
+    let run = |arguments: &[&str]| {
+        let all = [&["run"], arguments, &[name.as_str()]].concat();
+        images(&all).output()
+    };
+    let missing = run(&["--pull", "never"]).assert_code(125);
+    let sentence = format!("No such image: {name}:latest");
+    assert!(missing.err().contains(&sentence), "{missing}");
+
+    let pulled = run(&[]).assert_code(0);
+    assert_eq!(pulled.out(), "one\n");
+    let shown = pulled.err();
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(
+        lines[0],
+        format!("Unable to find image '{name}:latest' locally")
+    );
+    assert_eq!(lines[1], "latest: Pulling from app");
+    let status = format!("Status: Downloaded newer image for {name}:latest");
+    assert_eq!(lines.last(), Some(&status.as_str()));
+    // Then it is there, and nobody asks.
+    let again = run(&[]).assert_code(0);
+    assert_eq!((again.out().as_str(), again.err().as_str()), ("one\n", ""));
+    let always = run(&["--pull", "always"]).assert_code(0);
+    assert!(
+        always.err().contains("Status: Image is up to date for"),
+        "{always}"
+    );
+    assert_eq!(run(&["--pull=always", "-q"]).assert_code(0).err(), "");
+    // Another platform is another image, which this registry has not; and what it has is run all the same.
+    done(&["rm", "-f", &name]);
+    run(&["-q", "--platform", "linux/amd64"]).assert_code(0);
+
+    drop(registry);
+    let gone = run(&["--pull", "always"]).assert_code(125);
+    assert!(gone.err().contains("Connection refused"), "{gone}");
+    assert_eq!(run(&[]).assert_code(0).out(), "one\n");
 }
 
 /// Wherever it is killed, the next pull succeeds.

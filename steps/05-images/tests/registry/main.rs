@@ -8,15 +8,17 @@ mod authorization;
 mod fixtures;
 mod mirrors;
 mod network;
+mod program;
 mod pull;
 mod push;
 mod real;
-mod server;
 mod tags;
 mod trust;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
+
+use checks::server;
 
 /// Names the folder in which the tests' credential helper keeps what it is given.
 const HELPER: &str = "DRYDOCK_TEST_HELPER";
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         mirrors::tests(),
         push::tests(),
         accounts::tests(),
+        program::tests(),
         real::tests(),
     ];
     let code = harness::run("registry", tests.into_iter().flatten().collect());

@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex};
 
 use images::registry::{Configuration, Proxies};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::fixtures::configuration;
-use crate::server::{Reply, Request, Server};
+use crate::server::{Reply, Request, Server, Wrap};
 
 type Routes = Arc<Mutex<HashMap<String, SocketAddr>>>;
 
@@ -81,7 +81,7 @@ impl Network {
         name: &str,
         handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Server {
-        let server = Server::start(Some(self.tls(name)), Box::new(handler));
+        let server = Server::start(over_tls(self.tls(name)), Box::new(handler));
         self.route(&format!("{name}:443"), server.address);
         server
     }
@@ -151,10 +151,17 @@ impl Network {
             .with_client_cert_verifier(verifier.build().unwrap())
             .with_single_cert(chain(&certificate), private(&key))
             .unwrap();
-        let server = Server::start(Some(Arc::new(config)), Box::new(handler));
+        let server = Server::start(over_tls(Arc::new(config)), Box::new(handler));
         self.route(&format!("{name}:443"), server.address);
         server
     }
+}
+
+fn over_tls(config: Arc<ServerConfig>) -> Box<Wrap> {
+    Box::new(move |tcp| {
+        let connection = ServerConnection::new(Arc::clone(&config)).map_err(io::Error::other)?;
+        Ok(Box::new(StreamOwned::new(connection, tcp)))
+    })
 }
 
 fn chain(certificate: &rcgen::Certificate) -> Vec<CertificateDer<'static>> {

@@ -115,7 +115,7 @@ fn programs(
     };
     let wanted = subjects
         .iter()
-        .filter_map(Subject::program)
+        .flat_map(Subject::programs)
         .chain(["attack"]);
     wanted
         .map(|name| {
@@ -130,7 +130,9 @@ fn programs(
 fn build(repo: &Repo, subjects: &[Subject]) -> Result<BTreeMap<String, PathBuf>> {
     let mut cargo = repo.cargo()?;
     cargo.args(["build", "--release", "--bins", "--examples", "--quiet"]);
-    for package in subjects.iter().filter_map(|s| s.package).chain(["attacks"]) {
+    // With the naive examples of these two, those fetch images that have no way of their own.
+    let always = ["attacks", "layers", "images"];
+    for package in subjects.iter().filter_map(|s| s.package).chain(always) {
         cargo.args(["--package", package]);
     }
     let built = artifacts(&mut cargo)?;

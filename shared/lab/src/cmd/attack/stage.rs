@@ -12,8 +12,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use attacks::{Answer, Bait, GO, Ground, HOME, Judge, Outcome, PROGRAM, Probe};
+use anyhow::{Context, Result, bail, ensure};
+use attacks::{
+    Answer, Bait, GO, Ground, HOME, Image, Judge, Outcome, PASSWORD, PROGRAM, Probe, START, STORE,
+};
+use kit::patience::patient;
 use kit::sys::mount::{Attributes, set_attributes};
 use nix::fcntl::AT_FDCWD;
 use nix::mount::{MsFlags, mount};
@@ -27,6 +30,10 @@ const PROGRAMS: &str = "/srv/bin";
 /// The root file system of those subjects that take one.
 const ROOT: &str = "/srv/rootfs";
 const ERRORS: &str = "/srv/errors";
+/// An archive on its way to whoever unpacks it.
+const INPUT: &str = "/srv/archive";
+/// Where the user keeps passwords.
+const CREDENTIALS: &str = "/srv/credentials";
 /// How long a probe may be silent.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -59,13 +66,14 @@ fn furnish() -> Result<()> {
     for hierarchy in hierarchies()? {
         leave_top(&hierarchy)?;
     }
-    for directory in ["/srv/host", HOME, ROOT] {
+    for directory in ["/srv/host", HOME, ROOT, START, CREDENTIALS] {
         fs::create_dir_all(directory)?;
     }
     busybox::fill(Path::new(ROOT))?;
     for root in ["/", ROOT] {
         let program = inside(root, PROGRAM);
         fs::create_dir_all(inside(root, HOME))?;
+        fs::create_dir_all(inside(root, START))?;
         fs::copy(Path::new(PROGRAMS).join("attack"), &program)?;
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
     }
@@ -114,6 +122,9 @@ fn write(file: &Path, word: &str) -> Result<()> {
 }
 
 fn attack(subject: &Subject, probe: &Probe, bait: &Bait, token: &str) -> Result<Answer> {
+    if let Some(image) = &bait.image {
+        return Ok(judge(&bait.judge, token, fetch(subject, image)?));
+    }
     if let (Some(bind), false) = (&bait.bind, subject.binds()) {
         let target = inside(ROOT, &bind.target.to_string_lossy());
         let none = None::<&str>;
@@ -137,6 +148,44 @@ fn attack(subject: &Subject, probe: &Probe, bait: &Bait, token: &str) -> Result<
     Ok(judge(&bait.judge, token, said))
 }
 
+/// Has the user fetch what is an attack in itself. That it is refused is the user's luck, and no failure of ours.
+fn fetch(subject: &Subject, image: &Image) -> Result<Answer> {
+    let (archive, host) = match image {
+        Image::Archive(archive) => (archive.as_slice(), ""),
+        Image::Registry(name) => (&b""[..], name.split('/').next().unwrap_or_default()),
+    };
+    fs::write(INPUT, archive)?;
+    let (user, password) = PASSWORD.split_once(':').unwrap_or_default();
+    let auths = serde_json::json!({"auths": {host: {"username": user, "password": password}}});
+    let credentials = Path::new(CREDENTIALS).join("config.json");
+    fs::write(credentials, auths.to_string())?;
+    let words = subject.fetch(ROOT, image);
+    let output = program(&words)
+        .stdin(File::open(INPUT)?)
+        .output()
+        .with_context(|| format!("cannot start {}", words[0]))?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let said = match (output.status.success(), errors.lines().next()) {
+        (true, _) => format!("{} took it, and nothing came of it", words[0]),
+        (false, Some(why)) => why.to_owned(),
+        (false, None) => format!("{} refused it", words[0]),
+    };
+    Ok(Answer::new(Outcome::Stopped, said))
+}
+
+/// A program of the user's, in the user's environment.
+fn program(words: &[String]) -> Command {
+    let mut command = Command::new(Path::new(PROGRAMS).join(&words[0]));
+    command
+        .args(&words[1..])
+        .env_clear()
+        .env("PATH", namespaces::DEFAULT_PATH)
+        .env("HOME", "/root")
+        .env("DRYDOCK_ROOT", STORE)
+        .env("DOCKER_CONFIG", CREDENTIALS);
+    command
+}
+
 /// The word of the one who can know.
 fn judge(judge: &Judge, token: &str, said: Answer) -> Answer {
     let seen = match judge {
@@ -155,6 +204,9 @@ fn judge(judge: &Judge, token: &str, said: Answer) -> Answer {
 }
 
 fn start(subject: &Subject, probe: &Probe, bait: &Bait) -> Result<Child> {
+    if !subject.prepare.is_empty() {
+        prepare(subject)?;
+    }
     let mut command = vec![
         PROGRAM.to_owned(),
         "--stay".to_owned(),
@@ -162,17 +214,27 @@ fn start(subject: &Subject, probe: &Probe, bait: &Bait) -> Result<Child> {
     ];
     command.extend(bait.arguments.iter().cloned());
     let words = subject.start(ROOT, bait.bind.as_ref(), command);
-    Command::new(Path::new(PROGRAMS).join(&words[0]))
-        .args(&words[1..])
-        .env_clear()
-        .env("PATH", namespaces::DEFAULT_PATH)
-        .env("HOME", "/root")
+    program(&words)
         .envs(bait.environment.iter().cloned())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(File::create(ERRORS)?)
         .spawn()
         .with_context(|| format!("cannot start {}", subject.name))
+}
+
+fn prepare(subject: &Subject) -> Result<()> {
+    let output = Command::new("/bin/sh")
+        .args(["-c", &subject.prepare.replace("{root}", ROOT)])
+        .env("DRYDOCK_ROOT", STORE)
+        .output()?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "{} cannot be made ready: {errors}",
+        subject.name
+    );
+    Ok(())
 }
 
 fn no_start(subject: &Subject) -> Result<String> {
@@ -186,7 +248,7 @@ fn settle(subject: &Subject) -> Result<()> {
     let Some(prefix) = subject.late_cgroup else {
         return Ok(());
     };
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + patient(PATIENCE);
     let has_process = |path: &Path| {
         fs::read_to_string(path.join("cgroup.procs")).is_ok_and(|list| !list.is_empty())
     };
@@ -222,7 +284,7 @@ impl Lines {
 
     /// None at the end of file, and when its time is over.
     fn next(&mut self) -> Result<Option<String>> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patient(PATIENCE);
         loop {
             if let Some(end) = self.text.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.text.drain(..=end).collect();

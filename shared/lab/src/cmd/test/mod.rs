@@ -1,5 +1,6 @@
 //! `cargo lab test`: every check and every test, here and in the VM, and one table at the end.
 
+mod background;
 mod promises;
 
 use std::ffi::OsStr;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use self::background::Background;
 use self::promises::{is_ci, promises};
 use crate::cmd::up;
 use crate::platform::Platform;
@@ -32,6 +34,27 @@ pub(crate) struct Arguments {
 enum Verdict {
     Passed,
     Failed(String),
+}
+
+/// Whether the VM fits beside the tests here: a processor for each, and memory for both.
+fn has_room() -> bool {
+    const NEEDED: u64 = 6 << 20;
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    processors > 1 && available(&memory) > NEEDED
+}
+
+/// `MemAvailable` of `/proc/meminfo`, in KiB (proc_meminfo(5)).
+fn available(meminfo: &str) -> u64 {
+    meminfo
+        .lines()
+        .find_map(|line| {
+            line.strip_prefix("MemAvailable:")?
+                .trim()
+                .strip_suffix(" kB")
+        })
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(0)
 }
 
 /// A line of the table at the end.
@@ -79,10 +102,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         &["run", "test", "vm", "box"]
     };
     up::provision(&run.repo, &platform, sets)?;
+    // It waits for the network and for dpkg, and what is compiled meanwhile for the processor.
+    let disk = if arguments.fast {
+        None
+    } else {
+        Some(run.beside(&["vm", "build"])?)
+    };
     if arguments.filters.is_empty() {
         run.checks()?;
     }
-    run.tests()?;
+    run.tests(disk)?;
     Ok(run.conclude())
 }
 
@@ -119,8 +148,8 @@ impl Run<'_> {
         self.deny()
     }
 
-    /// The tests, in each place where they run.
-    fn tests(&mut self) -> Result<()> {
+    /// The tests, in each place where they run: in the VM, on `disk`, and here.
+    fn tests(&mut self, disk: Option<Background>) -> Result<()> {
         let mut programs = Vec::new();
         self.stage(
             "build",
@@ -130,9 +159,25 @@ impl Run<'_> {
                 Ok((Verdict::Passed, None))
             },
         )?;
+        // Mounts come and go while it is made, which the tests here would take for a container's.
+        if let Some(disk) = disk {
+            self.wait(
+                "VM disk",
+                "Debian, as it is in the box",
+                disk,
+                |_, _, well| match well {
+                    true => (Verdict::Passed, None),
+                    false => (Verdict::Failed("it could not be made".to_owned()), None),
+                },
+            )?;
+        }
         if programs.is_empty() {
             return Ok(());
         }
+        let early = match !self.arguments.fast && has_room() {
+            true => Some(self.vm()?),
+            false => None,
+        };
         let promises = promises(!self.arguments.fast);
         let sentence = format!("{}, promised: {promises}", self.privilege.describe());
         self.stage("tests here", &sentence, |run| {
@@ -154,14 +199,49 @@ impl Run<'_> {
                 .args(&run.arguments.filters);
             run.child(&mut cargo)
         })?;
-        if !self.arguments.fast {
-            self.stage("tests in VM", "cgroup v2: the unified hierarchy", |run| {
-                let mut vm = Command::new(&run.lab);
-                vm.args(["vm", "test"])
-                    .args(&run.arguments.filters)
-                    .current_dir(&run.repo.root);
-                run.child(&mut vm)
+        if self.arguments.fast {
+            return Ok(());
+        }
+        let vm = match early {
+            Some(vm) => vm,
+            None => self.vm()?,
+        };
+        let sentence = "cgroup v2: the unified hierarchy";
+        self.wait("tests in VM", sentence, vm, Self::read)
+    }
+
+    /// The tests in the VM. They have ten times the patience, and can run beside those here.
+    fn vm(&self) -> Result<Background> {
+        let mut words = vec!["vm", "test"];
+        words.extend(self.arguments.filters.iter().map(String::as_str));
+        self.beside(&words)
+    }
+
+    /// Ourselves once more, beside what comes next.
+    fn beside(&self, words: &[&str]) -> Result<Background> {
+        Background::start(&self.lab, words, &self.repo.root)
+    }
+
+    /// A stage that has been going on: shows what it has printed, and what it prints, until its end.
+    fn wait(
+        &mut self,
+        name: &'static str,
+        sentence: &str,
+        background: Background,
+        judge: impl FnOnce(&mut Self, Reader, bool) -> (Verdict, Option<Counts>),
+    ) -> Result<()> {
+        let mut time = Duration::ZERO;
+        self.stage(name, sentence, |run| {
+            let mut reader = Reader::default();
+            let (status, spent) = background.finish(|line| {
+                say!("{line}");
+                reader.line(line);
             })?;
+            time = spent;
+            Ok(judge(run, reader, status.success()))
+        })?;
+        if let Some(row) = self.rows.last_mut() {
+            row.time = row.time.max(time);
         }
         Ok(())
     }
@@ -174,6 +254,8 @@ impl Run<'_> {
                 "install",
                 "--quiet",
                 "--locked",
+                // Two minutes less to compile, for what takes a second to run.
+                "--debug",
                 "--no-default-features",
                 "cargo-deny",
             ];
@@ -359,5 +441,17 @@ impl Run<'_> {
                 ]
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_that_is_left_is_read() {
+        let text = "MemTotal:       24689764 kB\nMemAvailable:   20000000 kB\nBuffers: 1 kB\n";
+        assert_eq!(available(text), 20_000_000);
+        assert_eq!(available("MemTotal: 1 kB\n"), 0);
     }
 }

@@ -4,6 +4,8 @@
 //! checks themselves run as a part of the lab: `cargo lab dev behave STEP CHECK`.
 
 mod cgroups;
+mod images;
+mod layers;
 mod namespaces;
 mod rootfs;
 mod subject;
@@ -26,6 +28,8 @@ pub(crate) fn checks(step: &str) -> Result<Vec<Check>> {
         ("namespaces", namespaces::CHECKS),
         ("rootfs", rootfs::CHECKS),
         ("cgroups", cgroups::CHECKS),
+        ("layers", layers::CHECKS),
+        ("images", images::CHECKS),
     ];
     let last = lists.iter().position(|(name, _)| *name == step);
     let Some(last) = last else {
@@ -35,7 +39,9 @@ pub(crate) fn checks(step: &str) -> Result<Vec<Check>> {
             names.join(", ")
         );
     };
-    Ok(lists[..=last]
+    // Step 05 takes an image where those before it take the command, as long as no other root is named.
+    let first = usize::from(step == "images");
+    Ok(lists[first..=last]
         .iter()
         .flat_map(|(_, checks)| checks.iter().copied())
         .collect())

@@ -33,7 +33,22 @@ pub(super) fn run(arguments: &[&str]) -> Outcome<Ran> {
     wait(start(arguments, &[])?)
 }
 
-/// The same, with words that stand for the root file system: `--rootfs ROOT`.
+/// `PROGRAM ARGUMENTS…`, which is not `run`.
+pub(super) fn tool(arguments: &[&str]) -> Outcome<Ran> {
+    wait(begin(arguments)?)
+}
+
+/// tar(1), the host's.
+pub(super) fn tar(arguments: &[&str]) -> Outcome {
+    let output = Command::new("tar").args(arguments).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(Finding::new("check-broken", format!("tar failed: {said}")))
+}
+
+/// `PROGRAM run`, with words that stand for the root file system: `--rootfs ROOT`.
 pub(super) fn run_in_root(options: &[&str], command: &[&str]) -> Outcome<Ran> {
     let root = root();
     let mut arguments = vec!["--rootfs", root.to_str().unwrap_or_default()];
@@ -51,12 +66,17 @@ pub(super) fn root() -> PathBuf {
 
 /// Starts it; what it inherits besides 0, 1 and 2 is in `inherited`.
 pub(super) fn start(arguments: &[&str], inherited: &[OwnedFd]) -> Outcome<Child> {
-    let program = std::env::var_os(PROGRAM).unwrap_or_default();
     // They are not close-on-exec: that is the point.
     let _ = inherited;
+    begin(&[&["run"], arguments].concat())
+}
+
+fn begin(arguments: &[&str]) -> Outcome<Child> {
+    let program = std::env::var_os(PROGRAM).unwrap_or_default();
     Command::new(&program)
-        .arg("run")
         .args(arguments)
+        // What the host keeps behind glass cannot be written to.
+        .env("DRYDOCK_ROOT", "/dev/shm/drydock")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -3,37 +3,37 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// What was asked.
 #[derive(Clone, Debug)]
-pub(crate) struct Request {
-    pub(crate) method: String,
+pub struct Request {
+    /// `GET`.
+    pub method: String,
     /// With the query.
-    pub(crate) path: String,
+    pub path: String,
     headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+    /// What was sent along.
+    pub body: Vec<u8>,
 }
 
 impl Request {
     /// A header, by its name in small letters.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(found, _)| found == name);
         found.map(|(_, value)| value.as_str())
     }
 
     /// `GET /v2/`.
-    pub(crate) fn line(&self) -> String {
+    pub fn line(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 }
 
 /// What is answered.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Reply {
+pub struct Reply {
     head: String,
     body: Vec<u8>,
     /// Whether the body says how long it is.
@@ -51,7 +51,8 @@ enum End {
 }
 
 impl Reply {
-    pub(crate) fn new(status: u16) -> Self {
+    /// Of this status, with an empty body.
+    pub fn new(status: u16) -> Self {
         Self {
             head: format!("HTTP/1.1 {status} Status\r\n"),
             length: Some(0),
@@ -59,41 +60,50 @@ impl Reply {
         }
     }
 
-    pub(crate) fn ok(body: impl Into<Vec<u8>>) -> Self {
+    /// `200 OK` with this body.
+    pub fn ok(body: impl Into<Vec<u8>>) -> Self {
         Self::new(200).body(body)
     }
 
-    pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+    /// With this body, and its length.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self.length = Some(self.body.len());
         self
     }
 
-    pub(crate) fn header(mut self, name: &str, value: impl std::fmt::Display) -> Self {
-        self.head.push_str(&format!("{name}: {value}\r\n"));
+    /// With one header more.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl std::fmt::Display) -> Self {
+        self.head += &format!("{name}: {value}\r\n");
         self
     }
 
     /// Says that the body has another length than it has.
-    pub(crate) fn announcing(mut self, length: usize) -> Self {
+    #[must_use]
+    pub fn announcing(mut self, length: usize) -> Self {
         self.length = Some(length);
         self
     }
 
     /// Says nothing of the body's length.
-    pub(crate) fn unannounced(mut self) -> Self {
+    #[must_use]
+    pub fn unannounced(mut self) -> Self {
         self.length = None;
         self
     }
 
     /// Keeps the connection open and says nothing more.
-    pub(crate) fn then_silence(mut self) -> Self {
+    #[must_use]
+    pub fn then_silence(mut self) -> Self {
         self.end = End::Silence;
         self
     }
 
     /// Goes on for as long as anybody listens.
-    pub(crate) fn then_more_and_more(mut self) -> Self {
+    #[must_use]
+    pub fn then_more_and_more(mut self) -> Self {
         self.end = End::MoreAndMore;
         self.unannounced()
     }
@@ -102,32 +112,48 @@ impl Reply {
 /// What a client that speaks TLS begins with (RFC 8446, 5.1).
 const TLS_HANDSHAKE: u8 = 22;
 
-type Handler = dyn Fn(&Request) -> Reply + Send + Sync;
+/// What bytes go through, TLS or not.
+pub trait Stream: Read + Write + Send {}
+impl<T: Read + Write + Send> Stream for T {}
+
+/// What answers.
+pub type Handler = dyn Fn(&Request) -> Reply + Send + Sync;
+/// What stands between a connection and what is said on it.
+pub type Wrap = dyn Fn(TcpStream) -> io::Result<Box<dyn Stream>> + Send + Sync;
 
 /// A server on a port of its own of the loopback device. It ends when it is dropped.
-pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
     shared: Arc<Shared>,
 }
 
 struct Shared {
     handler: Box<Handler>,
-    tls: Option<Arc<ServerConfig>>,
+    wrap: Box<Wrap>,
     log: Mutex<Vec<Request>>,
     ended: AtomicBool,
 }
 
 impl Server {
-    pub(crate) fn new(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
-        Self::start(None, Box::new(handler))
+    /// In the clear.
+    ///
+    /// # Panics
+    /// No port is free.
+    pub fn new(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start(Box::new(|tcp| Ok(Box::new(tcp))), Box::new(handler))
     }
 
-    pub(crate) fn start(tls: Option<Arc<ServerConfig>>, handler: Box<Handler>) -> Self {
+    /// With something between the connection and what is said on it.
+    ///
+    /// # Panics
+    /// No port is free.
+    pub fn start(wrap: Box<Wrap>, handler: Box<Handler>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it has an address");
         let shared = Arc::new(Shared {
             handler,
-            tls,
+            wrap,
             log: Mutex::default(),
             ended: AtomicBool::new(false),
         });
@@ -146,17 +172,17 @@ impl Server {
     }
 
     /// `127.0.0.1:PORT`.
-    pub(crate) fn authority(&self) -> String {
+    pub fn authority(&self) -> String {
         self.address.to_string()
     }
 
     /// All requests that came, in their order.
-    pub(crate) fn log(&self) -> Vec<Request> {
-        self.shared.log.lock().unwrap().clone()
+    pub fn log(&self) -> Vec<Request> {
+        self.shared.log().clone()
     }
 
     /// Their first lines.
-    pub(crate) fn lines(&self) -> Vec<String> {
+    pub fn lines(&self) -> Vec<String> {
         self.log().iter().map(Request::line).collect()
     }
 }
@@ -168,27 +194,20 @@ impl Drop for Server {
     }
 }
 
-trait Stream: Read + Write + Send {}
-impl<T: Read + Write + Send> Stream for T {}
-
 impl Shared {
+    fn log(&self) -> MutexGuard<'_, Vec<Request>> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn serve(&self, tcp: TcpStream) -> io::Result<()> {
-        let stream: Box<dyn Stream> = match &self.tls {
-            None => Box::new(tcp),
-            Some(tls) => {
-                let connection =
-                    ServerConnection::new(Arc::clone(tls)).map_err(io::Error::other)?;
-                Box::new(StreamOwned::new(connection, tcp))
-            }
-        };
-        let mut stream = BufReader::new(stream);
+        let mut stream = BufReader::new((self.wrap)(tcp)?);
         if stream.fill_buf()?.first() == Some(&TLS_HANDSHAKE) {
             // What web servers answer to whom they take for lost.
             let head = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
             return stream.get_mut().write_all(head.as_bytes());
         }
         let request = read(&mut stream)?;
-        self.log.lock().unwrap().push(request.clone());
+        self.log().push(request.clone());
         let reply = (self.handler)(&request);
         self.write(&request, reply, stream.get_mut())
     }

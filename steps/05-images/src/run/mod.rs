@@ -1,26 +1,56 @@
 //! Running an image: its layers as the root, its configuration as the command.
 
+mod account;
+mod fetch;
+mod user;
+mod view;
+
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use clap::Args;
-use kit::{Error, Failure, Result};
+use clap::{ArgGroup, Args};
+use kit::{Error, Result};
 use layers::{Layers, Writable};
-use namespaces::{Command, Gate, Mechanism, Plan};
-use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+use namespaces::Command;
+use rootfs::Rootfs;
 
+pub use self::account::Account;
+pub use self::fetch::{FetchOptions, When};
+pub use self::user::User;
+use self::view::View;
+use crate::change::clean;
+use crate::cli::{Settings, Streams};
 use crate::config::Process;
 use crate::find::find;
 use crate::image::Image;
 use crate::store::{Lease, Store};
 
 /// Options of `run`.
+// Steps 02 to 04 want a root for `--read-only`, `--bind`, `--tmpfs` and `--device`; here an image is one.
 #[derive(Args, Clone, Debug)]
 #[group(skip)]
+#[command(
+    group(ArgGroup::new("root").multiple(true)),
+    mut_arg("command", |argument| argument.group("root")),
+    mut_arg("rootfs", |argument| argument.conflicts_with("layer"))
+)]
 pub struct RunOptions {
     /// Overwrite the default ENTRYPOINT of the image
     #[arg(long, value_name = "COMMAND")]
     pub entrypoint: Option<OsString>,
+
+    /// Run the command as this user, by name or number (long, --user makes a user namespace, as in step 01)
+    #[arg(
+        id = "account",
+        short = 'u',
+        value_name = "USER[:GROUP]",
+        allow_hyphen_values = true
+    )]
+    pub account: Option<String>,
+
+    /// Where the image comes from.
+    #[command(flatten)]
+    pub fetch: FetchOptions,
 
     /// All that step 04 has. Unless it names a root file system, the first word of the command is an image.
     #[command(flatten)]
@@ -36,25 +66,97 @@ pub struct Runnable {
 }
 
 impl RunOptions {
-    /// The image that the command begins with, if no other root file system was named. A container without a name goes
-    /// by its host name.
+    /// The image that the command begins with, if no other root file system was named; it is pulled if that is wanted,
+    /// and what the pull shows goes to `streams`. A container without a name goes by its host name.
     ///
     /// # Errors
-    /// There is no such image, or it is damaged.
-    pub fn image(&self, store: &Store, hostname: &OsStr) -> Result<Option<Runnable>> {
-        let root = &self.layers.cgroups.rootfs.root;
-        if root.rootfs.is_some() || !self.layers.layers.layer.is_empty() {
+    /// There is no such image, it cannot be pulled, or it is damaged.
+    pub fn image(
+        &self,
+        settings: &Settings,
+        store: &Store,
+        hostname: &OsStr,
+        streams: &mut Streams<'_>,
+    ) -> Result<Option<Runnable>> {
+        if self.has_root() {
             return Ok(None);
         }
-        let words = &self.layers.cgroups.rootfs.namespaces.process.command;
-        let word = words.first().ok_or_else(|| {
+        let namespaces = &self.layers.cgroups.rootfs.namespaces;
+        let word = namespaces.process.command.first().ok_or_else(|| {
             Error::new("no image given").hint("name one after the options, as in `run IMAGE sh`")
         })?;
+        let word = word.to_string_lossy();
         let container = match &self.layers.cgroups.name {
             Some(name) => name.clone(),
             None => hostname.to_string_lossy().into_owned(),
         };
-        Runnable::new(store, &word.to_string_lossy(), &container).map(Some)
+        self.fetch
+            .fetch(&word, settings, store, streams)
+            .and_then(|()| Runnable::new(store, &word, &container))
+            .map(Some)
+            .map_err(|error| match namespaces.user {
+                true => mistaken_user(error, &word),
+                false => error,
+            })
+    }
+
+    /// Whether another root than an image is named.
+    fn has_root(&self) -> bool {
+        self.layers.cgroups.rootfs.root.rootfs.is_some() || !self.layers.layers.layer.is_empty()
+    }
+
+    /// Who the command is: the user that was named, or else the image's, looked up in the files of the container.
+    /// `None` on another root than an image, unless a user was named.
+    ///
+    /// # Errors
+    /// There is no such user or group; the files cannot be read.
+    pub fn account(&self, image: Option<&Runnable>) -> Result<Option<Account>> {
+        let spec = match (&self.account, image) {
+            (Some(user), _) => user,
+            (None, Some(image)) => &image.process.user,
+            (None, None) => return Ok(None),
+        };
+        let layers = match (image, &self.layers.cgroups.rootfs.root.rootfs) {
+            (Some(image), _) => image.layers.clone(),
+            (None, Some(directory)) => vec![directory.clone()],
+            (None, None) => {
+                let absolute = |path: &PathBuf| {
+                    std::fs::canonicalize(path).map_err(|e| Error::io("open the layer", path, &e))
+                };
+                let layers = self.layers.layers.layer.iter().map(absolute);
+                layers.collect::<Result<_>>()?
+            }
+        };
+        let found = View::new(&layers).and_then(|view| {
+            Account::find(spec, &view.text(c"etc/passwd")?, &view.text(c"etc/group")?)
+        });
+        // Where nothing can be looked up, numbers are still numbers.
+        match found {
+            Err(error) if error.errno() == Some(nix::errno::Errno::EPERM) => {
+                Account::find(spec, "", "").map_err(|_| error)
+            }
+            found => found,
+        }
+        .map(Some)
+    }
+
+    /// As in step 04. The image's volumes are mounts of their own, and the working directory is there.
+    ///
+    /// # Errors
+    /// A bind, tmpfs or device that is not in its form.
+    pub fn rootfs(
+        &self,
+        layers: Option<&Layers>,
+        image: Option<&Runnable>,
+        directory: Option<&PathBuf>,
+    ) -> Result<Option<Rootfs>> {
+        let (Some(layers), Some(image)) = (layers, image) else {
+            return self.layers.rootfs(layers);
+        };
+        let mut options = self.layers.cgroups.root()?.options_on(layers.root())?;
+        options.volumes = image.volumes();
+        options.directories.extend(directory.cloned());
+        Ok(Some(Rootfs::new(options)))
     }
 }
 
@@ -96,7 +198,7 @@ impl Runnable {
     /// and directory. `explicit` are the variables that the caller has set, which the image does not change.
     ///
     /// # Errors
-    /// There is nothing to run.
+    /// There is nothing to run; the directory is not an absolute path.
     pub fn command(
         &self,
         mut command: Command,
@@ -124,6 +226,16 @@ impl Runnable {
         if command.directory.is_none() && !self.process.working_dir.is_empty() {
             command.directory = Some(PathBuf::from(&self.process.working_dir));
         }
+        if let Some(directory) = &mut command.directory {
+            if directory.is_absolute() {
+                *directory = clean(directory);
+                return Ok(command);
+            }
+            return Err(Error::new(format!(
+                "the working directory '{}' is invalid, it needs to be an absolute path",
+                directory.display()
+            )));
+        }
         Ok(command)
     }
 
@@ -142,28 +254,24 @@ impl Runnable {
         arguments
     }
 
-    /// The mechanism that makes the command the image's user, if that is not root.
-    ///
-    /// # Errors
-    /// The user is not given by numbers.
-    pub fn user(&self) -> Result<Option<User>> {
-        let text = &self.process.user;
-        if text.is_empty() {
-            return Ok(None);
-        }
-        let (user, group) = text.split_once(':').unwrap_or((text, "0"));
-        match (user.parse(), group.parse()) {
-            (Ok(0), Ok(0)) => Ok(None),
-            (Ok(user), Ok(group)) => Ok(Some(User {
-                user: Uid::from_raw(user),
-                group: Gid::from_raw(group),
-            })),
-            _ => Err(Error::new(format!(
-                "the image's user {text:?} is not given by numbers, as in 1000:1000"
-            ))
-            .hint("a name is looked up in the image's own files, which a later step does")),
-        }
+    /// The directories that the image calls volumes. They are writable also where the root is not, begin with what the
+    /// image has in them, and go with the container, as anonymous volumes do with `docker run --rm`.
+    fn volumes(&self) -> Vec<PathBuf> {
+        let volumes = self.process.volumes.iter().flatten();
+        volumes.map(|(path, _)| PathBuf::from(path)).collect()
     }
+}
+
+/// Docker's `--user` takes a name, and step 01's, which was there before there were images, none.
+fn mistaken_user(error: Error, word: &str) -> Error {
+    let also = format!(
+        "--user makes a user namespace and takes no name, so {word} was taken for the image; `-u {word}` makes it the user"
+    );
+    let hint = match error.hint_text() {
+        Some(hint) => format!("{hint}; or: {also}"),
+        None => also,
+    };
+    error.hint(hint)
 }
 
 /// `NAME` of `NAME=VALUE`.
@@ -172,32 +280,6 @@ fn name_of(variable: &OsStr) -> &OsStr {
     let bytes = variable.as_bytes();
     let end = bytes.iter().position(|byte| *byte == b'=');
     OsStr::from_bytes(&bytes[..end.unwrap_or(bytes.len())])
-}
-
-/// The user of the command. It stands last in the list: whatever is before it may need to be root.
-#[derive(Debug)]
-pub struct User {
-    user: Uid,
-    group: Gid,
-}
-
-impl Mechanism for User {
-    fn name(&self) -> &'static str {
-        "user"
-    }
-
-    /// A number is nobody to be looked up.
-    fn prepare(&mut self, _: &mut Plan) -> Result<()> {
-        Ok(())
-    }
-
-    /// Groups first: whoever is no longer root may change neither (credentials(7)).
-    fn enter(&self, _: &Gate) -> Result<(), Failure<'_>> {
-        setgroups(&[self.group]).map_err(Failure::of("set the groups", b""))?;
-        setresgid(self.group, self.group, self.group)
-            .map_err(Failure::of("become the group", b""))?;
-        setresuid(self.user, self.user, self.user).map_err(Failure::of("become the user", b""))
-    }
 }
 
 #[cfg(test)]
@@ -274,26 +356,5 @@ mod tests {
             expected.map(|(n, v)| (n.into(), v.into()))
         );
         assert_eq!(command.directory, Some(PathBuf::from("/srv")));
-    }
-
-    #[test]
-    fn a_user_is_two_numbers() {
-        for (text, expected) in [
-            ("", Some(None)),
-            ("0", Some(None)),
-            ("1000", Some(Some((1000, 0)))),
-            ("1000:50", Some(Some((1000, 50)))),
-            ("nobody", None),
-            ("1000:users", None),
-            ("-1", None),
-        ] {
-            let (_dir, image) = runnable(Process {
-                user: text.to_owned(),
-                ..Process::default()
-            });
-            let user = image.user().ok();
-            let numbers = user.map(|u| u.map(|u| (u.user.as_raw(), u.group.as_raw())));
-            assert_eq!(numbers, expected, "{text}");
-        }
     }
 }

@@ -1,0 +1,121 @@
+//! What runs beside something else, without a word until it is its turn.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::process::describe;
+
+/// A program that has been started. It is killed if nobody waits for it.
+#[derive(Debug)]
+pub(super) struct Background {
+    child: Child,
+    lines: Receiver<String>,
+    start: Instant,
+}
+
+impl Background {
+    /// Starts it, and keeps what it prints. It gives way to all that runs beside it.
+    pub(super) fn start(program: &Path, arguments: &[&str], directory: &Path) -> Result<Self> {
+        let (read, write) = std::io::pipe().context("cannot make a pipe")?;
+        let mut command = Command::new("nice");
+        command
+            .args(["-n", "10"])
+            .arg(program)
+            .args(arguments)
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stdout(write.try_clone().context("cannot duplicate a descriptor")?)
+            .stderr(write);
+        let child = command
+            .spawn()
+            .with_context(|| format!("cannot run `{}`", describe(&command)))?;
+        // Else our copies of the writing end would keep the pipe open for ever.
+        drop(command);
+        let (sender, lines) = channel();
+        std::thread::spawn(move || pass_on(BufReader::new(read), &sender));
+        Ok(Self {
+            child,
+            lines,
+            start: Instant::now(),
+        })
+    }
+
+    /// Hands each line to `each`, those that have come and then those that come, and waits for the end.
+    pub(super) fn finish(mut self, mut each: impl FnMut(&str)) -> Result<(ExitStatus, Duration)> {
+        for line in &self.lines {
+            each(&line);
+        }
+        let status = self.child.wait().context("cannot wait for a program")?;
+        Ok((status, self.start.elapsed()))
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // After `finish` there is nobody to be killed.
+        if let Ok(None) = self.child.try_wait() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+fn pass_on(mut from: impl BufRead, to: &Sender<String>) {
+    let mut line = Vec::new();
+    while from
+        .read_until(b'\n', &mut line)
+        .is_ok_and(|length| length > 0)
+    {
+        let text = String::from_utf8_lossy(&line);
+        if to
+            .send(text.trim_end_matches(['\r', '\n']).to_owned())
+            .is_err()
+        {
+            return;
+        }
+        line.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Background {
+        Background::start(Path::new("sh"), &["-c", script], Path::new("/")).unwrap()
+    }
+
+    #[test]
+    fn both_outputs_come_in_their_order_and_the_status_last() {
+        let mut lines = Vec::new();
+        let (status, _) = shell("echo one; echo two >&2; printf three; exit 4")
+            .finish(|line| lines.push(line.to_owned()))
+            .unwrap();
+        assert_eq!(lines, ["one", "two", "three"]);
+        assert_eq!(status.code(), Some(4));
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_ended() {
+        let background = shell("exec sleep 1000");
+        let pid = background.child.id();
+        assert!(Path::new(&format!("/proc/{pid}")).exists());
+        drop(background);
+        assert!(!Path::new(&format!("/proc/{pid}")).exists());
+    }
+
+    #[test]
+    fn much_that_nobody_reads_yet_stops_nobody() {
+        let mut background = shell("seq 100000");
+        // It ends before anybody has asked for a line.
+        assert!(background.child.wait().unwrap().success());
+        let mut count = 0;
+        background.finish(|_| count += 1).unwrap();
+        assert_eq!(count, 100_000);
+    }
+}
