@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufReader, Read, Write};
+use std::thread::{Scope, ScopedJoinHandle};
 
 use kit::{Error, Result};
 use layers::digest::Digest;
@@ -20,7 +21,7 @@ use crate::manifest::{Blob, Choice, Document, Index, Manifest, media};
 use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::source::{Nowhere, Observer};
-use crate::store::{Lease, MAX_DOCUMENT, Store};
+use crate::store::{Lease, MAX_DOCUMENT, Nameless, Store};
 
 /// An image that was in an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +113,20 @@ struct Member {
 
 impl<'a> Members<'a> {
     fn read(store: &'a Store, lease: &Lease, archive: impl Read) -> Result<Self> {
+        std::thread::scope(|scope| {
+            let mut keeper = Keeper {
+                scope,
+                store,
+                lease,
+                last: None,
+            };
+            let members = Self::pass(store, archive, &mut keeper)?;
+            keeper.finish()?;
+            Ok(members)
+        })
+    }
+
+    fn pass(store: &'a Store, archive: impl Read, keeper: &mut Keeper<'_, '_>) -> Result<Self> {
         let mut members = Self {
             store,
             files: HashMap::new(),
@@ -128,7 +143,7 @@ impl<'a> Members<'a> {
             };
             match entry.kind {
                 Kind::File { size } => {
-                    let member = keep(store, lease, &mut reader, size).map_err(|error| {
+                    let member = keeper.take(&mut reader, size).map_err(|error| {
                         error.within(format!("cannot read {path} of the archive"))
                     })?;
                     if members.files.insert(path.clone(), member).is_some() {
@@ -206,13 +221,38 @@ fn normal(path: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// One file of the archive becomes a blob.
-fn keep<R: Read>(
-    store: &Store,
-    lease: &Lease,
-    reader: &mut Reader<R>,
-    size: u64,
-) -> Result<Member> {
+/// Makes blobs of the files of an archive. While one is on its way to the disk (fsync(2)), the next is read.
+struct Keeper<'scope, 'env> {
+    scope: &'scope Scope<'scope, 'env>,
+    store: &'env Store,
+    lease: &'env Lease,
+    last: Option<ScopedJoinHandle<'scope, Result<()>>>,
+}
+
+impl Keeper<'_, '_> {
+    fn take<R: Read>(&mut self, reader: &mut Reader<R>, size: u64) -> Result<Member> {
+        let (store, lease) = (self.store, self.lease);
+        let nameless = receive(store, reader, size)?;
+        let digest = nameless.digest()?;
+        store.lock()?.extend(lease, [digest])?;
+        self.finish()?;
+        let keep = move || nameless.keep(store.blobs(), lease);
+        self.last = Some(self.scope.spawn(keep));
+        Ok(Member { digest, size })
+    }
+
+    /// Waits until the last blob is kept.
+    fn finish(&mut self) -> Result<()> {
+        match self.last.take().map(ScopedJoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(kept)) => kept,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+/// One file of the archive, not yet a blob.
+fn receive<R: Read>(store: &Store, reader: &mut Reader<R>, size: u64) -> Result<Nameless> {
     let mut nameless = store.blobs().nameless()?;
     let mut end = 0;
     reader.copy(|offset, bytes| {
@@ -227,10 +267,7 @@ fn keep<R: Read>(
     if end != size {
         return Err(Error::new("it is sparse, which no archive of images needs"));
     }
-    let digest = nameless.digest()?;
-    store.lock()?.extend(lease, [digest])?;
-    nameless.keep(store.blobs(), lease)?;
-    Ok(Member { digest, size })
+    Ok(nameless)
 }
 
 /// An image's manifest, and its names.

@@ -45,7 +45,7 @@ pub(super) fn install_layer(context: &Context<'_>, job: &Job<'_>) -> Result<()> 
         Received::Whole if has_layer()? => {}
         Received::Whole => {
             let blob = store.blobs().open(&job.blob.digest)?;
-            keep(store, job, unpack(store, blob, job)?)?;
+            keep(store, job, unpack_whole(store, blob, job)?)?;
         }
         Received::Partial(partial) => {
             let is_resumed = partial.length() > 0;
@@ -109,11 +109,7 @@ fn keep(store: &Store, job: &Job<'_>, staged: Staged) -> Result<()> {
 // ANCHOR: unpack
 fn unpack(store: &Store, input: impl Read, job: &Job<'_>) -> Result<Staged, Failed> {
     let mut blob = Digesting::new(input);
-    let unpacked = decompress(&mut blob).and_then(|archive| {
-        let mut archive = Digesting::new(archive);
-        let staged = store.layers()?.stage(&mut archive)?;
-        Ok((staged, archive.finish().0))
-    });
+    let unpacked = stage(store, &mut blob);
     // To the end, also after an error: bytes that were not promised explain whatever else is wrong with them.
     let rest = io::copy(&mut blob, &mut io::sink());
     let (digest, length) = blob.finish();
@@ -136,4 +132,22 @@ fn unpack(store: &Store, input: impl Read, job: &Job<'_>) -> Result<Staged, Fail
     }
     Ok(staged)
 }
+
+/// The archive, where nobody sees it, and its digest.
+fn stage(store: &Store, blob: impl Read) -> Result<(Staged, Digest)> {
+    let mut archive = Digesting::new(decompress(blob)?);
+    let staged = store.layers()?.stage(&mut archive)?;
+    Ok((staged, archive.finish().0))
+}
 // ANCHOR_END: unpack
+
+/// The same of a blob that is in the store. Its own digest was verified when it was written; that of the archive in it
+/// tells whether it is still the same.
+fn unpack_whole(store: &Store, blob: impl Read, job: &Job<'_>) -> Result<Staged> {
+    let (staged, diff_id) =
+        stage(store, blob).map_err(|error| error.within(format!("layer {}", job.blob.digest)))?;
+    match diff_id == job.diff_id {
+        true => Ok(staged),
+        false => Err(mismatch("the archive in a layer", job.diff_id, diff_id)),
+    }
+}
