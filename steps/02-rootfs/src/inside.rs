@@ -142,15 +142,7 @@ impl Place {
             Base::Root => IN_ROOT,
             Base::Image | Base::Proc | Base::Dev | Base::Sys => STRICT,
         };
-        let mut tries = 0;
-        loop {
-            match openat2(base, path, libc::O_PATH | wanted, 0, resolve) {
-                // Something was renamed or mounted somewhere on this machine while a `..` was walked, and the kernel
-                // cannot tell whether that led outside. It asks us to try again (openat2(2), EAGAIN).
-                Err(Errno::EAGAIN) if tries < 1000 => tries += 1,
-                other => return other,
-            }
-        }
+        openat2(base, path, libc::O_PATH | wanted, 0, resolve)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::ffi::CStr;
 use std::io::IoSliceMut;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::cmsg_space;
+use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 
 use super::check;
@@ -35,8 +36,29 @@ pub fn close_on_exec_from(first: RawFd) -> nix::Result<()> {
 
 /// `openat2(2)`, Linux 5.6: opens `path` below `directory` under the rules of `resolve` (`libc::RESOLVE_*`).
 /// Always close-on-exec.
+///
+/// Where something was renamed or mounted, anywhere on the machine, while a `..` was walked below a root, the kernel
+/// cannot tell whether that led outside, and asks for another try (EAGAIN): it gets a thousand.
 pub fn openat2(
     directory: impl AsFd,
+    path: &CStr,
+    flags: libc::c_int,
+    mode: u64,
+    resolve: u64,
+) -> nix::Result<OwnedFd> {
+    let directory = directory.as_fd();
+    let is_scoped = resolve & (libc::RESOLVE_IN_ROOT | libc::RESOLVE_BENEATH) != 0;
+    let mut tries = 0;
+    loop {
+        match openat2_once(directory, path, flags, mode, resolve) {
+            Err(Errno::EAGAIN) if is_scoped && tries < 1000 => tries += 1,
+            other => return other,
+        }
+    }
+}
+
+fn openat2_once(
+    directory: BorrowedFd<'_>,
     path: &CStr,
     flags: libc::c_int,
     mode: u64,
@@ -51,7 +73,7 @@ pub fn openat2(
     let fd = check(unsafe {
         libc::syscall(
             libc::SYS_openat2,
-            directory.as_fd().as_raw_fd(),
+            directory.as_raw_fd(),
             path.as_ptr(),
             &how,
             size_of::<libc::open_how>(),
@@ -87,4 +109,35 @@ pub fn duplicate_onto(descriptor: impl AsFd, number: RawFd) -> nix::Result<()> {
     // SAFETY: integers only. Whoever owns `number` keeps owning it, as another file: for 0, 1 and 2 that is nobody.
     nix::errno::Errno::result(unsafe { libc::dup2(descriptor.as_fd().as_raw_fd(), number) })
         .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn what_others_rename_does_not_end_a_look_up() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir_all(directory.path().join("a/b")).unwrap();
+        let root = File::open(directory.path()).unwrap();
+        let [here, there] = ["here", "there"].map(|name| directory.path().join(name));
+        fs::write(&here, "").unwrap();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    fs::rename(&here, &there).unwrap();
+                    fs::rename(&there, &here).unwrap();
+                }
+            });
+            let path = c"a/b/../../a/b/../../a/b/../../a/b";
+            let look_up = || openat2(&root, path, libc::O_PATH, 0, libc::RESOLVE_BENEATH);
+            let failure = (0..50_000).find_map(|_| look_up().err());
+            done.store(true, Ordering::Relaxed);
+            assert_eq!(failure, None);
+        });
+    }
 }
