@@ -38,6 +38,9 @@ enum Command {
         /// Give up on a boot after so many seconds
         #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
         timeout: u64,
+        /// The host has cgroup v1 and runs the tests too: on v1, only those that are about v1
+        #[arg(long)]
+        beside_v1: bool,
     },
     /// A root shell inside, with the steps' programs in PATH
     Shell {
@@ -68,8 +71,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     let repo = Repo::find()?;
     let store = Store::open(&repo)?;
     match arguments.command {
-        Command::Test { filters, timeout } => {
-            tests_inside::run(&repo, &store, &filters, Duration::from_secs(timeout))
+        Command::Test {
+            filters,
+            timeout,
+            beside_v1,
+        } => {
+            let limit = Duration::from_secs(timeout);
+            tests_inside::run(&repo, &store, &filters, limit, beside_v1)
         }
         Command::Shell { cgroups } => shell(&repo, &store, cgroups),
         Command::Run {

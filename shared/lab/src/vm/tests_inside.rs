@@ -13,12 +13,14 @@ use crate::report::{self, Outcome, Reader, Results};
 use crate::suite::{self, TestProgram};
 use crate::ui::{self, say, step};
 
-/// Boots on v2 with all tests, then on v1 with those that need v1. Fails if a test failed, or ran on neither.
+/// Boots on v2 with all tests, then on v1 with those that need v1 and, but for `beside_v1`, those that need either.
+/// Fails if a test failed, or ran on neither.
 pub(crate) fn run(
     repo: &Repo,
     store: &Store,
     filters: &[String],
     limit: Duration,
+    beside_v1: bool,
 ) -> Result<ExitCode> {
     let machine = machine(repo, store)?;
     step("build", "the test programs");
@@ -42,6 +44,7 @@ pub(crate) fn run(
         payload: &payload,
         filters,
         limit,
+        beside_v1,
     };
     let (v2, v2_well) = run.boot(Hierarchy::V2)?;
     let (v1, v1_well) = run.boot(Hierarchy::V1)?;
@@ -64,6 +67,7 @@ struct Run<'a> {
     payload: &'a Payload,
     filters: &'a [String],
     limit: Duration,
+    beside_v1: bool,
 }
 
 impl Run<'_> {
@@ -107,6 +111,10 @@ impl Run<'_> {
     fn job(&self, hierarchy: Hierarchy) -> String {
         let steering = match hierarchy {
             Hierarchy::V2 => "export DRYDOCK_PROMISES=all,-cgroup1,-mirror",
+            // And what a host may lack.
+            Hierarchy::V1 if self.beside_v1 => {
+                "export DRYDOCK_PROMISES=all,-cgroup2,-mirror DRYDOCK_ONLY=cgroup1,swap,hugepages"
+            }
             Hierarchy::V1 => {
                 "export DRYDOCK_PROMISES=all,-cgroup2,-mirror DRYDOCK_ONLY=cgroup1,controllers"
             }
