@@ -14,6 +14,7 @@ repo=$(cd "$(dirname "$0")/../.." && pwd)
 
 sets='  run     what the labs run on: a busybox for the default root file system
   test    what the tests look at the kernel with, a registry and another client of it
+  peers   what the tests on the host are held against: Docker
   bench   what `cargo lab bench` measures with, and against
   vm      QEMU and the tools that make the test VM'"'"'s image
   box     Vagrant, whose own check the Vagrantfile must pass
@@ -36,11 +37,12 @@ packages() {
     run) echo busybox-static ;;
     test) printf '%s\n' docker-registry iproute2 mmdebstrap skopeo strace umoci ;;
     bench) printf '%s\n' crun docker-registry docker.io hyperfine podman runc skopeo time umoci ;;
+    peers) echo docker.io ;;
     vm) printf '%s\n' e2fsprogs mmdebstrap "$(qemu)" ;;
     box) echo vagrant ;;
     build) printf '%s\n' ca-certificates curl gcc libc6-dev ;;
     rust | login) ;;
-    *) fail "there is no set called $1; the sets are run, test, bench, vm, box, build, rust and login" ;;
+    *) fail "there is no set called $1; the sets are run, test, peers, bench, vm, box, build, rust and login" ;;
     esac
 }
 

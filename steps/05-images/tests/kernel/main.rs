@@ -4,6 +4,7 @@
 mod archives;
 mod attack;
 mod commands;
+mod docker;
 mod faults;
 mod made;
 mod many;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         registry::tests(),
         run::tests(),
         attack::tests(),
+        docker::tests(),
     ];
     harness::run("images", tests.into_iter().flatten().collect())
 }

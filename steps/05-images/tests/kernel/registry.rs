@@ -39,12 +39,18 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 /// A registry that runs until it is dropped, and its address.
-struct Registry(
+pub(crate) struct Registry(
     SocketAddr,
     #[expect(dead_code, reason = "it runs until it is dropped")] Running,
 );
 
-fn registry() -> Registry {
+impl Registry {
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0
+    }
+}
+
+pub(crate) fn registry() -> Registry {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);

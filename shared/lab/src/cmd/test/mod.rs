@@ -99,7 +99,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let sets: &[&str] = if arguments.fast {
         &["run", "test"]
     } else {
-        &["run", "test", "vm", "box"]
+        &["run", "test", "peers", "vm", "box"]
     };
     up::provision(&run.repo, &platform, sets)?;
     // It waits for the network and for dpkg, and what is compiled meanwhile for the processor.

@@ -1,0 +1,139 @@
+//! There and back: through Docker itself, a daemon of our own.
+
+use harness::{Need, Output, Run, Running, Test, eventually, test};
+
+use crate::made::{done, images, path};
+use crate::registry::registry;
+
+pub(crate) fn tests() -> Vec<Test> {
+    let needs = &[
+        Need::Root,
+        Need::Package("busybox", "busybox-static"),
+        Need::Program("docker-registry"),
+        Need::Package("dockerd", "docker.io"),
+    ];
+    vec![
+        test(
+            "docker_runs_what_we_push_and_save",
+            needs,
+            docker_runs_what_we_push_and_save,
+        ),
+        test(
+            "we_run_what_docker_builds",
+            needs,
+            we_run_what_docker_builds,
+        ),
+    ]
+}
+
+/// A Docker daemon that ends with the test, and touches neither the network's rules nor anybody's images.
+struct Docker(Option<Running>);
+
+impl Docker {
+    fn start() -> Self {
+        // In a mount namespace of its own, so that no mount of it outlives it.
+        let daemon = Run::new("unshare")
+            .args(["--mount", "--propagation", "private", "dockerd"])
+            .args(["--data-root", &path("docker"), "--exec-root", &path("exec")])
+            .args(["--pidfile", &path("pid"), "--host", &socket()])
+            .args(["--iptables=false", "--ip6tables=false", "--bridge=none"])
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .spawn();
+        let docker = Self(Some(daemon));
+        eventually(|| {
+            let version = docker.command(&["version"]).output();
+            (version.code == Some(0)).then_some(())
+        });
+        docker
+    }
+
+    fn command(&self, arguments: &[&str]) -> Run {
+        Run::new("docker")
+            .args(["--host", &socket()])
+            .args(arguments)
+            .env("HOME", path("home"))
+            // What is built here needs nothing that the older builder has not.
+            .env("DOCKER_BUILDKIT", "0")
+    }
+
+    #[track_caller]
+    fn done(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().assert_code(0)
+    }
+
+    /// What a container of this image says.
+    #[track_caller]
+    fn says(&self, image: &str) -> String {
+        self.done(&["run", "--rm", "--network", "none", image])
+            .out()
+    }
+}
+
+impl Drop for Docker {
+    /// It ends what it has started, which a killed one could not.
+    fn drop(&mut self) {
+        if let Some(daemon) = self.0.take() {
+            daemon.signal(libc::SIGTERM);
+            daemon.wait();
+        }
+    }
+}
+
+fn socket() -> String {
+    format!("unix://{}", path("docker.sock"))
+}
+
+fn docker_runs_what_we_push_and_save() {
+    let (docker, registry) = (Docker::start(), registry());
+    let name = format!("{}/ours", registry.address());
+    crate::run::busybox(
+        &name,
+        &["CMD echo said by $(id -un), $WHERE", "ENV WHERE=here"],
+    );
+    let id = done(&["ls", "-q", "--no-trunc", &name]).out();
+    done(&["push", "-q", &name]);
+    docker.done(&["pull", "-q", &name]);
+    let theirs = docker.done(&["images", "-q", "--no-trunc", &name]).out();
+    assert_eq!(theirs, id);
+    assert_eq!(docker.says(&name), "said by root, here\n");
+
+    // Without a registry between.
+    docker.done(&["rmi", "-f", &name]);
+    done(&["save", "-o", &path("ours.tar"), &name]);
+    let loaded = docker.done(&["load", "-i", &path("ours.tar")]).out();
+    assert_eq!(loaded, format!("Loaded image: {name}:latest\n"));
+    assert_eq!(docker.says(&name), "said by root, here\n");
+}
+
+fn we_run_what_docker_builds() {
+    let (docker, registry) = (Docker::start(), registry());
+    let name = format!("{}/theirs", registry.address());
+    crate::run::busybox("base", &[]);
+    done(&["save", "-o", &path("base.tar"), "base"]);
+    docker.done(&["load", "-i", &path("base.tar")]);
+    std::fs::create_dir_all(path("context")).unwrap();
+    std::fs::write(path("context/file"), "from docker\n").unwrap();
+    let dockerfile = "FROM base\nCOPY file /srv/file\nRUN echo someone:x:1234:1234::/:/bin/sh >>/etc/passwd && rm /bin/vi && chown someone /srv\n\
+                      USER someone\nWORKDIR /srv\nENV NAME=file\nENTRYPOINT [\"sh\", \"-c\"]\n\
+                      CMD [\"cat $NAME; id -u; stat -c %u .; test ! -e /bin/vi && echo gone\"]\n";
+    std::fs::write(path("context/Dockerfile"), dockerfile).unwrap();
+    docker.done(&["build", "--network", "none", "-t", &name, &path("context")]);
+    let expected = "from docker\n1234\n1234\ngone\n";
+    assert_eq!(docker.says(&name), expected);
+
+    docker.done(&["push", &name]);
+    let pulled = images(&["run", "-q", &name]).output().assert_code(0);
+    assert_eq!(pulled.out(), expected);
+    let id = docker.done(&["images", "-q", "--no-trunc", &name]).out();
+    assert_eq!(done(&["ls", "-q", "--no-trunc", &name]).out(), id);
+
+    // Without a registry between.
+    done(&["rm", &name]);
+    docker.done(&["save", "-o", &path("theirs.tar"), &name]);
+    let loaded = done(&["load", "-i", &path("theirs.tar")]).out();
+    assert_eq!(loaded, format!("Loaded image: {name}:latest\n"));
+    assert_eq!(
+        images(&["run", &name]).output().assert_code(0).out(),
+        expected
+    );
+}
