@@ -1,5 +1,9 @@
 //! There and back: through Docker itself, a daemon of our own.
 
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
 use harness::{Need, Output, Run, Running, Test, eventually, test};
 
 use crate::made::{done, images, path};
@@ -26,20 +30,33 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
+/// A daemon, a shim and runc for each container take their time on a machine that is busy.
+const LIMIT: Duration = Duration::from_secs(300);
+
 /// A Docker daemon that ends with the test, and touches neither the network's rules nor anybody's images.
-struct Docker(Option<Running>);
+struct Docker {
+    daemon: Option<Running>,
+    /// Above those of its containers; it would leave it behind.
+    cgroup: String,
+}
 
 impl Docker {
     fn start() -> Self {
         // In a mount namespace of its own, so that no mount of it outlives it.
+        let cgroup = harness::unique("dockerd");
         let daemon = Run::new("unshare")
             .args(["--mount", "--propagation", "private", "dockerd"])
             .args(["--data-root", &path("docker"), "--exec-root", &path("exec")])
             .args(["--pidfile", &path("pid"), "--host", &socket()])
+            .args(["--cgroup-parent", &format!("/{cgroup}")])
             .args(["--iptables=false", "--ip6tables=false", "--bridge=none"])
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .timeout(LIMIT)
             .spawn();
-        let docker = Self(Some(daemon));
+        let docker = Self {
+            daemon: Some(daemon),
+            cgroup,
+        };
         eventually(|| {
             let version = docker.command(&["version"]).output();
             (version.code == Some(0)).then_some(())
@@ -54,6 +71,7 @@ impl Docker {
             .env("HOME", path("home"))
             // What is built here needs nothing that the older builder has not.
             .env("DOCKER_BUILDKIT", "0")
+            .timeout(LIMIT)
     }
 
     #[track_caller]
@@ -72,9 +90,17 @@ impl Docker {
 impl Drop for Docker {
     /// It ends what it has started, which a killed one could not.
     fn drop(&mut self) {
-        if let Some(daemon) = self.0.take() {
+        if let Some(daemon) = self.daemon.take() {
             daemon.signal(libc::SIGTERM);
             daemon.wait();
+        }
+        let unified = Path::new("/sys/fs/cgroup");
+        let hierarchies = fs::read_dir(unified).into_iter().flatten().flatten();
+        for top in hierarchies
+            .map(|entry| entry.path())
+            .chain([unified.into()])
+        {
+            let _ = fs::remove_dir(top.join(&self.cgroup));
         }
     }
 }
@@ -111,12 +137,12 @@ fn we_run_what_docker_builds() {
     crate::run::busybox("base", &[]);
     done(&["save", "-o", &path("base.tar"), "base"]);
     docker.done(&["load", "-i", &path("base.tar")]);
-    std::fs::create_dir_all(path("context")).unwrap();
-    std::fs::write(path("context/file"), "from docker\n").unwrap();
+    fs::create_dir_all(path("context")).unwrap();
+    fs::write(path("context/file"), "from docker\n").unwrap();
     let dockerfile = "FROM base\nCOPY file /srv/file\nRUN echo someone:x:1234:1234::/:/bin/sh >>/etc/passwd && rm /bin/vi && chown someone /srv\n\
                       USER someone\nWORKDIR /srv\nENV NAME=file\nENTRYPOINT [\"sh\", \"-c\"]\n\
                       CMD [\"cat $NAME; id -u; stat -c %u .; test ! -e /bin/vi && echo gone\"]\n";
-    std::fs::write(path("context/Dockerfile"), dockerfile).unwrap();
+    fs::write(path("context/Dockerfile"), dockerfile).unwrap();
     docker.done(&["build", "--network", "none", "-t", &name, &path("context")]);
     let expected = "from docker\n1234\n1234\ngone\n";
     assert_eq!(docker.says(&name), expected);
