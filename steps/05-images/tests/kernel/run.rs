@@ -196,6 +196,7 @@ fn a_user_is_looked_up_in_the_image() {
     ])
     .under_pty();
     terminal.expect("app");
+    terminal.wait().assert_code(0);
 }
 
 /// A link that leads out of the image is followed inside it, and what is no file is not read.
