@@ -128,6 +128,8 @@ fn keys_of_a_terminal_are_signals() {
 
 #[test]
 fn a_closed_terminal_hangs_up() {
+    // Under `nohup` it would be ignored, and by what we start too.
+    kit::sys::process::reset_signals(&[libc::SIGPIPE]).unwrap();
     let mut terminal = sh("echo ready; exec sleep 100").under_pty();
     terminal.expect("ready");
     terminal.close();

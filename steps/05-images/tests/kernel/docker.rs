@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use harness::{Need, Output, Run, Running, Test, eventually, test};
+use harness::{Need, Output, Run, Running, Test, test};
 
 use crate::made::{done, images, path};
 use crate::registry::registry;
@@ -57,10 +57,11 @@ impl Docker {
             daemon: Some(daemon),
             cgroup,
         };
-        eventually(|| {
-            let version = docker.command(&["version"]).output();
-            (version.code == Some(0)).then_some(())
-        });
+        let deadline = Instant::now() + LIMIT;
+        while docker.command(&["version"]).output().code != Some(0) {
+            assert!(Instant::now() < deadline, "dockerd does not answer");
+            std::thread::sleep(Duration::from_millis(50));
+        }
         docker
     }
 
