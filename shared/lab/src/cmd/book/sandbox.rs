@@ -35,6 +35,9 @@ pub(crate) struct Setup<'a> {
     pub patience: Duration,
 }
 
+/// How long the sandbox may take to be set up, however little its commands may: a busy machine needs seconds for it.
+const SETUP: Duration = Duration::from_secs(300);
+
 /// More than anybody would read: a command that prints this much has gone wrong.
 const MOST_OUTPUT: usize = 256 * 1024;
 
@@ -72,7 +75,6 @@ pub(crate) fn run(setup: &Setup<'_>, exchanges: &[Exchange]) -> Result<Vec<Done>
     let result = reading.all(1 + exchanges.len(), setup.patience);
     reading.end();
     result?;
-    // The first marker says that the shell has begun.
     let mut dones = reading.dones.into_iter();
     match dones.next() {
         Some(Done { code: Some(_), .. }) => Ok(dones.collect()),
@@ -157,6 +159,12 @@ impl Reading {
         let mut last = Instant::now();
         let mut buffer = [0; 16 * 1024];
         while self.dones.len() < count {
+            // The first marker says that the shell has begun.
+            let patience = if self.dones.is_empty() {
+                SETUP
+            } else {
+                patience
+            };
             let left = patience.saturating_sub(last.elapsed());
             let gone = left.is_zero() || !self.is_readable(left)?;
             if gone || self.text.len() > MOST_OUTPUT {
@@ -171,7 +179,6 @@ impl Reading {
             }
             match self.reader.read(&mut buffer)? {
                 0 => return self.broken_off(),
-
                 length => self.text.extend_from_slice(&buffer[..length]),
             }
             while let Some(done) = self.marker.cut(&mut self.text) {
