@@ -1,6 +1,6 @@
 //! Other programs, run so that a failure says which one it was.
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -50,12 +50,17 @@ pub(crate) fn lines(command: &mut Command, mut each: impl FnMut(&str)) -> Result
         .spawn()
         .with_context(|| format!("cannot run `{}`", describe(command)))?;
     if let Some(stdout) = child.stdout.take() {
-        let mut reader = BufReader::new(stdout);
-        let mut line = Vec::new();
-        while reader.read_until(b'\n', &mut line)? > 0 {
-            each(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']));
-            line.clear();
-        }
+        each_line(BufReader::new(stdout), &mut each)?;
     }
     Ok(child.wait()?)
+}
+
+/// Hands each line to `each`, without its end. What comes need not be text: bytes that are not UTF-8 are replaced.
+pub(crate) fn each_line(mut from: impl BufRead, mut each: impl FnMut(&str)) -> io::Result<()> {
+    let mut line = Vec::new();
+    while from.read_until(b'\n', &mut line)? > 0 {
+        each(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']));
+        line.clear();
+    }
+    Ok(())
 }

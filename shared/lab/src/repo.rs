@@ -56,6 +56,7 @@ pub(crate) struct Profile {
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
+    target_directory: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -98,30 +99,21 @@ impl Repo {
 
     /// The steps that have a binary, in the reader's order.
     pub(crate) fn steps(&self) -> Result<Vec<Step>> {
-        let json =
-            process::output(
-                self.cargo()?
-                    .args(["metadata", "--no-deps", "--format-version=1"]),
-            )?;
-        let metadata: Metadata =
-            serde_json::from_str(&json).context("cannot read what `cargo metadata` says")?;
-        Ok(steps_of(metadata, &self.root.join("steps")))
+        Ok(steps_of(self.metadata()?, &self.root.join("steps")))
     }
 
     /// Where cargo puts what it builds.
     pub(crate) fn target_directory(&self) -> Result<PathBuf> {
-        #[derive(Deserialize)]
-        struct Metadata {
-            target_directory: PathBuf,
-        }
+        Ok(self.metadata()?.target_directory)
+    }
+
+    fn metadata(&self) -> Result<Metadata> {
         let json =
             process::output(
                 self.cargo()?
                     .args(["metadata", "--no-deps", "--format-version=1"]),
             )?;
-        let metadata: Metadata =
-            serde_json::from_str(&json).context("cannot read what `cargo metadata` says")?;
-        Ok(metadata.target_directory)
+        serde_json::from_str(&json).context("cannot read what `cargo metadata` says")
     }
 
     /// Builds binaries in release, showing cargo's own progress, and says where they are.
@@ -190,7 +182,7 @@ mod tests {
              "targets": [{"name": "half", "kind": ["lib"], "src_path": "/x"}]},
             {"name": "lab", "description": null, "manifest_path": "/r/shared/lab/Cargo.toml",
              "targets": [{"name": "lab", "kind": ["bin"], "src_path": "/x"}]}
-        ]}"#;
+        ], "target_directory": "/r/target"}"#;
         let steps = steps_of(
             serde_json::from_str(metadata).unwrap(),
             Path::new("/r/steps"),

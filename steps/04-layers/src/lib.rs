@@ -15,7 +15,9 @@
 //! | `diff.rs`, `lower.rs` | what a layer changes |
 //! | `digest.rs`, `compression.rs` | what an archive is called, and how it travels |
 //! | `store.rs`, `directories.rs` | how layers are kept: an interface, and the plain way |
+//! | `cli.rs`, `actions.rs` | what a user can ask for, here and in the steps to come |
 
+pub mod actions;
 mod attributes;
 pub mod cli;
 pub mod compression;

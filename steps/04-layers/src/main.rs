@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use cgroups::actions;
 use clap::{Parser, Subcommand};
 use kit::Result;
-use layers::cli::{DiffOptions, PackOptions, RunOptions, UnpackOptions};
+use layers::cli::RunOptions;
 use namespaces::Mechanisms;
 use namespaces::cli::{push_terminal, run};
 
@@ -21,12 +21,8 @@ struct Cli {
 enum Action {
     /// Run a command in new namespaces and cgroups, with layers for a root file system
     Run(Box<RunOptions>),
-    /// Unpack an archive into a layer, and print its digest
-    Unpack(UnpackOptions),
-    /// Pack a layer into an archive on standard output
-    Pack(PackOptions),
-    /// Show what a layer changes: A for added, C for changed, D for deleted
-    Diff(DiffOptions),
+    #[command(flatten)]
+    Layers(layers::actions::Action),
     #[command(flatten)]
     Running(actions::Action),
 }
@@ -34,9 +30,7 @@ enum Action {
 fn main() -> ExitCode {
     let result = match kit::program::parse::<Cli>().map(|cli| cli.action) {
         Ok(Action::Run(options)) => run_container(&options),
-        Ok(Action::Unpack(options)) => unpack(&options),
-        Ok(Action::Pack(options)) => pack(&options),
-        Ok(Action::Diff(options)) => diff(&options),
+        Ok(Action::Layers(action)) => action.run(),
         Ok(Action::Running(action)) => action.run(),
         Err(code) => Ok(code),
     };
@@ -60,20 +54,4 @@ fn run_container(options: &RunOptions) -> Result<ExitCode> {
     mechanisms.push(Box::new(cgroup));
     push_terminal(&mut mechanisms, &common.process);
     run(&command, mechanisms, common.pid_file.as_deref())
-}
-
-fn unpack(options: &UnpackOptions) -> Result<ExitCode> {
-    let digest = options.unpack()?;
-    kit::program::show(format!("{digest}\n").as_bytes())
-}
-
-fn pack(options: &PackOptions) -> Result<ExitCode> {
-    if let Some(note) = options.pack(std::io::stdout().lock())? {
-        kit::program::note(&note);
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn diff(options: &DiffOptions) -> Result<ExitCode> {
-    kit::program::show(&options.lines()?)
 }

@@ -30,11 +30,7 @@ impl FromStr for Filter {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let (key, value) = text.split_once('=').ok_or_else(|| {
-            Error::new(format!(
-                "bad format of filter (expected name=value): {text:?}"
-            ))
-        })?;
+        let (key, value) = divide(text)?;
         let value = value.to_owned();
         match key.trim().to_lowercase().as_str() {
             "dangling" => match value.as_str() {
@@ -45,10 +41,10 @@ impl FromStr for Filter {
             },
             "since" => Ok(Self::Since(value)),
             "before" => Ok(Self::Before(value)),
-            "label" => Ok(match value.split_once('=') {
-                Some((name, value)) => Self::Label(name.to_owned(), Some(value.to_owned())),
-                None => Self::Label(value, None),
-            }),
+            "label" => {
+                let (name, value) = label(&value);
+                Ok(Self::Label(name, value))
+            }
             "reference" => {
                 glob::matches(&value, "")?;
                 Ok(Self::Reference(value))
@@ -56,6 +52,23 @@ impl FromStr for Filter {
             other => Err(Error::new(format!("invalid filter '{other}'"))
                 .hint("dangling, since, before, label and reference are")),
         }
+    }
+}
+
+/// The name and the value of any command's filter.
+pub(crate) fn divide(text: &str) -> Result<(&str, &str)> {
+    text.split_once('=').ok_or_else(|| {
+        Error::new(format!(
+            "bad format of filter (expected name=value): {text:?}"
+        ))
+    })
+}
+
+/// A label, and the value that it has to have, if any.
+pub(crate) fn label(text: &str) -> (String, Option<String>) {
+    match text.split_once('=') {
+        Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+        None => (text.to_owned(), None),
     }
 }
 

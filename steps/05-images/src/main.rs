@@ -9,7 +9,6 @@ use images::cli::{Action, Settings, Streams, run as run_action};
 use images::run::{RunOptions, User};
 use images::store::Store;
 use kit::Result;
-use layers::cli::{DiffOptions, PackOptions, UnpackOptions};
 use namespaces::Mechanisms;
 use namespaces::cli::{push_terminal, run};
 
@@ -32,12 +31,8 @@ enum Subcommands {
     /// Manage containers that run
     #[command(subcommand)]
     Container(actions::Action),
-    /// Unpack an archive into a layer, and print its digest
-    Unpack(UnpackOptions),
-    /// Pack a layer into an archive on standard output
-    Pack(PackOptions),
-    /// Show what a layer changes: A for added, C for changed, D for deleted
-    Diff(DiffOptions),
+    #[command(flatten)]
+    Layers(layers::actions::Action),
 }
 
 fn main() -> ExitCode {
@@ -53,9 +48,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Subcommands::Run(options) => run_container(options, &cli.settings),
         Subcommands::Images(action) => images(action, &cli.settings),
         Subcommands::Container(action) => action.run(),
-        Subcommands::Unpack(options) => unpack(options),
-        Subcommands::Pack(options) => pack(options),
-        Subcommands::Diff(options) => diff(options),
+        Subcommands::Layers(action) => action.run(),
     }
 }
 
@@ -112,20 +105,4 @@ fn images(action: &Action, settings: &Settings) -> Result<ExitCode> {
 
 fn store() -> Store {
     Store::new(&kit::roots::data())
-}
-
-fn unpack(options: &UnpackOptions) -> Result<ExitCode> {
-    let digest = options.unpack()?;
-    kit::program::show(format!("{digest}\n").as_bytes())
-}
-
-fn pack(options: &PackOptions) -> Result<ExitCode> {
-    if let Some(note) = options.pack(std::io::stdout().lock())? {
-        kit::program::note(&note);
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn diff(options: &DiffOptions) -> Result<ExitCode> {
-    kit::program::show(&options.lines()?)
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use kit::{Error, Result};
 
+use crate::filter::{divide, label};
 use crate::id::ImageId;
 use crate::image::Image;
 use crate::remove::{Removed, remove_all};
@@ -32,14 +33,10 @@ impl FromStr for Filter {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let (key, value) = text.split_once('=').ok_or_else(|| {
-            Error::new(format!(
-                "bad format of filter (expected name=value): {text:?}"
-            ))
-        })?;
-        let label = |negated| match value.split_once('=') {
-            Some((name, value)) => Self::Label(negated, name.to_owned(), Some(value.to_owned())),
-            None => Self::Label(negated, value.to_owned(), None),
+        let (key, value) = divide(text)?;
+        let label = |negated| {
+            let (name, value) = label(value);
+            Self::Label(negated, name, value)
         };
         match key {
             "until" => until(value).map(Self::Until),

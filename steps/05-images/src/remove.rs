@@ -43,15 +43,7 @@ impl std::fmt::Display for Removed {
 /// No such image; it is in use, or has several names and was named by its id.
 pub fn remove(store: &Store, word: &str, options: Options, users: &[User]) -> Result<Vec<Removed>> {
     let locked = store.lock()?;
-    let mut users = users.to_vec();
-    users.extend(locked.users()?);
-    let mut removal = Removal {
-        catalog: locked.catalog()?,
-        locked: &locked,
-        users: &users,
-        options,
-        removed: Vec::new(),
-    };
+    let mut removal = Removal::new(&locked, options, users)?;
     match find(&removal.catalog, word)? {
         Found::Name(name, id) => removal.by_name(&name, id)?,
         Found::Id(id) => removal.by_id(id)?,
@@ -65,17 +57,9 @@ pub fn remove(store: &Store, word: &str, options: Options, users: &[User]) -> Re
 /// What the file system refuses.
 pub fn remove_all(store: &Store, ids: &[ImageId], users: &[User]) -> Result<(Vec<Removed>, u64)> {
     let locked = store.lock()?;
-    let mut users = users.to_vec();
-    users.extend(locked.users()?);
-    let mut removal = Removal {
-        catalog: locked.catalog()?,
-        locked: &locked,
-        users: &users,
-        options: Options::default(),
-        removed: Vec::new(),
-    };
+    let mut removal = Removal::new(&locked, Options::default(), users)?;
     for id in ids {
-        let is_used = users.iter().any(|user| user.image == *id);
+        let is_used = removal.user_of(*id).is_some();
         let has_children = removal.catalog.children(*id).next().is_some();
         if removal.catalog.images.contains_key(id) && !is_used && !has_children {
             removal.delete(*id)?;
@@ -98,12 +82,24 @@ fn bytes(store: &Store) -> Result<u64> {
 struct Removal<'a> {
     locked: &'a Locked<'a>,
     catalog: Catalog,
-    users: &'a [User],
+    users: Vec<User>,
     options: Options,
     removed: Vec<Removed>,
 }
 
-impl Removal<'_> {
+impl<'a> Removal<'a> {
+    fn new(locked: &'a Locked<'a>, options: Options, users: &[User]) -> Result<Self> {
+        let mut users = users.to_vec();
+        users.extend(locked.users()?);
+        Ok(Self {
+            catalog: locked.catalog()?,
+            locked,
+            users,
+            options,
+            removed: Vec::new(),
+        })
+    }
+
     fn by_name(&mut self, name: &Reference, id: ImageId) -> Result<()> {
         if is_last_name(&self.catalog.references(id))
             && let Some(user) = self.user_of(id)

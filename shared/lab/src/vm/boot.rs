@@ -1,7 +1,7 @@
 //! One run of QEMU: watched, limited in time, and believed only when the guest has said how it ended.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufReader;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
@@ -14,6 +14,7 @@ use nix::unistd::Pid;
 
 use super::Store;
 use super::plan::{Disk, Hierarchy, Machine};
+use crate::process::each_line;
 
 /// What the guest's first program prints (tests/vm/stub).
 pub(crate) const USERLAND: &str = "drydock: the VM has reached userland";
@@ -101,7 +102,7 @@ pub(crate) fn watch(
             }
             late
         });
-        let read = lines(BufReader::new(stdout), &mut each);
+        let read = each_line(BufReader::new(stdout), &mut each);
         drop(done);
         (watchman.join().unwrap_or(false), read)
     });
@@ -112,16 +113,6 @@ pub(crate) fn watch(
     } else {
         End::Exited(status)
     })
-}
-
-/// What the guest writes need not be text.
-fn lines(mut reader: impl BufRead, mut each: impl FnMut(&str)) -> std::io::Result<()> {
-    let mut line = Vec::new();
-    while reader.read_until(b'\n', &mut line)? > 0 {
-        each(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']));
-        line.clear();
-    }
-    Ok(())
 }
 
 fn qemu(store: &Store, machine: &Machine, hierarchy: Hierarchy, disks: &[Disk]) -> Command {

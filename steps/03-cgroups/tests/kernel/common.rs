@@ -136,12 +136,7 @@ pub(crate) fn census() -> Census {
 /// Who cleans up after the program `parent`.
 pub(crate) fn janitor_of(parent: Pid) -> Pid {
     // The list of children is exact only while none comes or goes (proc_pid_task(5)).
-    let mut found = None;
-    eventually("there is a janitor", || {
-        found = find_janitor(parent);
-        found.is_some()
-    });
-    found.expect("it was found")
+    harness::eventually(|| find_janitor(parent))
 }
 
 fn find_janitor(parent: Pid) -> Option<Pid> {

@@ -1,14 +1,14 @@
 //! What runs beside something else, without a word until it is its turn.
 
-use std::io::{BufRead, BufReader};
+use std::io::BufReader;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::process::describe;
+use crate::process::{describe, each_line};
 
 /// A program that has been started. It is killed if nobody waits for it.
 #[derive(Debug)]
@@ -37,7 +37,12 @@ impl Background {
         // Else our copies of the writing end would keep the pipe open for ever.
         drop(command);
         let (sender, lines) = channel();
-        std::thread::spawn(move || pass_on(BufReader::new(read), &sender));
+        std::thread::spawn(move || {
+            // Nobody receives any more once nobody waits.
+            each_line(BufReader::new(read), |line| {
+                drop(sender.send(line.to_owned()))
+            })
+        });
         Ok(Self {
             child,
             lines,
@@ -65,21 +70,25 @@ impl Drop for Background {
     }
 }
 
-fn pass_on(mut from: impl BufRead, to: &Sender<String>) {
-    let mut line = Vec::new();
-    while from
-        .read_until(b'\n', &mut line)
-        .is_ok_and(|length| length > 0)
-    {
-        let text = String::from_utf8_lossy(&line);
-        if to
-            .send(text.trim_end_matches(['\r', '\n']).to_owned())
-            .is_err()
-        {
-            return;
-        }
-        line.clear();
-    }
+/// Whether the VM fits beside the tests here: a processor for each, and memory for both.
+pub(super) fn has_room() -> bool {
+    const NEEDED: u64 = 6 << 20;
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    processors > 1 && available(&memory) > NEEDED
+}
+
+/// `MemAvailable` of `/proc/meminfo`, in KiB (proc_meminfo(5)).
+fn available(meminfo: &str) -> u64 {
+    meminfo
+        .lines()
+        .find_map(|line| {
+            line.strip_prefix("MemAvailable:")?
+                .trim()
+                .strip_suffix(" kB")
+        })
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -117,5 +126,12 @@ mod tests {
         let mut count = 0;
         background.finish(|_| count += 1).unwrap();
         assert_eq!(count, 100_000);
+    }
+
+    #[test]
+    fn the_memory_that_is_left_is_read() {
+        let text = "MemTotal:       24689764 kB\nMemAvailable:   20000000 kB\nBuffers: 1 kB\n";
+        assert_eq!(available(text), 20_000_000);
+        assert_eq!(available("MemTotal: 1 kB\n"), 0);
     }
 }

@@ -1,6 +1,7 @@
 //! `cargo lab test`: every check and every test, here and in the VM, and one table at the end.
 
 mod background;
+mod checks;
 mod promises;
 
 use std::ffi::OsStr;
@@ -10,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use self::background::Background;
+use self::background::{Background, has_room};
 use self::promises::{is_ci, promises};
 use crate::cmd::up;
 use crate::platform::Platform;
-use crate::privilege::{Privilege, quiet};
+use crate::privilege::Privilege;
 use crate::process;
 use crate::repo::Repo;
 use crate::report::{self, Counts, Outcome, Reader, Results};
@@ -34,27 +35,6 @@ pub(crate) struct Arguments {
 enum Verdict {
     Passed,
     Failed(String),
-}
-
-/// Whether the VM fits beside the tests here: a processor for each, and memory for both.
-fn has_room() -> bool {
-    const NEEDED: u64 = 6 << 20;
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    processors > 1 && available(&memory) > NEEDED
-}
-
-/// `MemAvailable` of `/proc/meminfo`, in KiB (proc_meminfo(5)).
-fn available(meminfo: &str) -> u64 {
-    meminfo
-        .lines()
-        .find_map(|line| {
-            line.strip_prefix("MemAvailable:")?
-                .trim()
-                .strip_suffix(" kB")
-        })
-        .and_then(|number| number.parse().ok())
-        .unwrap_or(0)
 }
 
 /// A line of the table at the end.
@@ -116,38 +96,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 impl Run<'_> {
-    /// What needs no container.
-    fn checks(&mut self) -> Result<()> {
-        self.components()?;
-        self.cargo("formatting", &["fmt", "--all", "--check"], &[])?;
-        let clippy = [
-            "clippy",
-            "--quiet",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "--deny",
-            "warnings",
-        ];
-        self.cargo("clippy", &clippy, &[])?;
-        if self.arguments.fast {
-            return Ok(());
-        }
-        let doc = [
-            "doc",
-            "--quiet",
-            "--workspace",
-            "--no-deps",
-            "--document-private-items",
-        ];
-        self.cargo(
-            "documentation",
-            &doc,
-            &[("RUSTDOCFLAGS", "--deny warnings")],
-        )?;
-        self.deny()
-    }
-
     /// The tests, in each place where they run: in the VM, on `disk`, and here.
     fn tests(&mut self, disk: Option<Background>) -> Result<()> {
         let mut programs = Vec::new();
@@ -174,11 +122,11 @@ impl Run<'_> {
         if programs.is_empty() {
             return Ok(());
         }
+        let promises = promises(!self.arguments.fast);
         let early = match !self.arguments.fast && has_room() {
-            true => Some(self.vm()?),
+            true => Some(self.vm(&promises)?),
             false => None,
         };
-        let promises = promises(!self.arguments.fast);
         let sentence = format!("{}, promised: {promises}", self.privilege.describe());
         self.stage("tests here", &sentence, |run| {
             let variables = [
@@ -204,17 +152,17 @@ impl Run<'_> {
         }
         let vm = match early {
             Some(vm) => vm,
-            None => self.vm()?,
+            None => self.vm(&promises)?,
         };
         let sentence = "cgroup v2: the unified hierarchy";
         self.wait("tests in VM", sentence, vm, Self::read)
     }
 
     /// The tests in the VM. They have ten times the patience, and can run beside those here.
-    fn vm(&self) -> Result<Background> {
+    fn vm(&self, promises: &str) -> Result<Background> {
         let mut words = vec!["vm", "test"];
         // What either version will do has run on v1 here, and runs on v2 there.
-        if promises(true).split(',').any(|word| word == "cgroup1") {
+        if promises.split(',').any(|word| word == "cgroup1") {
             words.push("--beside-v1");
         }
         words.extend(self.arguments.filters.iter().map(String::as_str));
@@ -248,84 +196,6 @@ impl Run<'_> {
             row.time = row.time.max(time);
         }
         Ok(())
-    }
-
-    /// Licences, sources and duplicates always; known vulnerabilities where their database is at hand, since it is
-    /// a repository of its own that not every network reaches.
-    fn deny(&mut self) -> Result<()> {
-        if !quiet(self.repo.cargo()?.args(["deny", "--version"])) {
-            let install = [
-                "install",
-                "--quiet",
-                "--locked",
-                // Two minutes less to compile, for what takes a second to run.
-                "--debug",
-                "--no-default-features",
-                "cargo-deny",
-            ];
-            step(
-                "deny",
-                "cargo-deny is not installed: installing it from crates.io takes some minutes",
-            );
-            self.cargo("install deny", &install, &[])?;
-        }
-        self.cargo(
-            "licences",
-            &[
-                "deny",
-                "--log-level",
-                "error",
-                "check",
-                "licenses",
-                "bans",
-                "sources",
-            ],
-            &[],
-        )?;
-        let home = std::env::home_dir().unwrap_or_default();
-        let cargo_home =
-            std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
-        if cargo_home.join("advisory-dbs").is_dir() {
-            return self.cargo(
-                "advisories",
-                &["deny", "--offline", "check", "advisories"],
-                &[],
-            );
-        }
-        step(
-            "advisories",
-            "not checked: their database is not here (`cargo deny fetch db` gets it)",
-        );
-        Ok(())
-    }
-
-    /// rustfmt and clippy, which a minimal toolchain lacks.
-    fn components(&self) -> Result<()> {
-        let has =
-            |tool| Ok::<_, anyhow::Error>(quiet(self.repo.cargo()?.args([tool, "--version"])));
-        if has("fmt")? && has("clippy")? {
-            return Ok(());
-        }
-        step("toolchain", "adding rustfmt and clippy with rustup");
-        process::run(Command::new("rustup").args(["component", "add", "rustfmt", "clippy"]))
-            .context(
-                "rustfmt and clippy are missing: install them the way you have installed cargo",
-            )
-    }
-
-    /// A stage that is one cargo command.
-    fn cargo(
-        &mut self,
-        name: &'static str,
-        words: &[&str],
-        variables: &[(&str, &str)],
-    ) -> Result<()> {
-        self.stage(name, &format!("cargo {}", words.join(" ")), |run| {
-            let mut cargo = run.repo.cargo()?;
-            cargo.args(words).envs(variables.iter().copied());
-            process::run(&mut cargo)?;
-            Ok((Verdict::Passed, None))
-        })
     }
 
     /// Shows what a child prints and reads the results in it.
@@ -445,17 +315,5 @@ impl Run<'_> {
                 ]
             })
             .collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_memory_that_is_left_is_read() {
-        let text = "MemTotal:       24689764 kB\nMemAvailable:   20000000 kB\nBuffers: 1 kB\n";
-        assert_eq!(available(text), 20_000_000);
-        assert_eq!(available("MemTotal: 1 kB\n"), 0);
     }
 }
