@@ -82,11 +82,27 @@ fn what_is_pushed_is_pulled() {
         pushed.starts_with(&format!("The push refers to repository [{name}]\n")),
         "{pushed}"
     );
-    assert!(pushed.contains(": Pushed\n1: digest: sha256:"), "{pushed}");
+    // A layer is called by what it is, not by how it is packed.
+    let layers = ["inspect", "-f", "{{index .RootFS.Layers 0}}", &id];
+    let layer = done(&layers).out()["sha256:".len()..][..12].to_owned();
+    let shown = format!("{layer}: Preparing\n{layer}: Pushed\n1: digest: sha256:");
+    assert!(pushed.contains(&shown), "{pushed}");
     let again = done(&["push", &format!("{name}:1")]).out();
     assert!(again.contains(": Layer already exists\n"), "{again}");
+    let digests = ["inspect", "-f", "{{join .RepoDigests \" \"}}", &id];
+    let known = done(&digests).out();
+    assert!(known.starts_with(&format!("{name}@sha256:")), "{known}");
+    let other = format!("{}/other", registry.0);
+    done(&["tag", &id, &other]);
+    let mounted = done(&["push", &other]).out();
+    let shown = format!("{layer}: Mounted from user/app\n");
+    assert!(mounted.contains(&shown), "{mounted}");
+    done(&["rm", &other]);
     done(&["tag", &format!("{name}:1"), &name]);
-    assert_eq!(done(&["push", "-a", "-q", &name]).out().lines().count(), 2);
+    assert_eq!(
+        done(&["push", "-a", "-q", &name]).out(),
+        format!("{name}\n")
+    );
     done(&["rm", "-f", &id]);
     assert_eq!(stored(), [""; 0]);
 
