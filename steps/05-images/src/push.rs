@@ -1,5 +1,6 @@
 //! Pushing: an image of the store into a registry, its layers as they were packed.
 
+use std::collections::HashSet;
 use std::io::{self, Read};
 
 use kit::{Error, Result};
@@ -101,8 +102,12 @@ pub fn push(
     for layer in layers.iter().skip(AT_ONCE) {
         told(layer, Event::Waiting)?;
     }
+    let mut pushed = HashSet::new();
     for layer in &layers {
-        push_layer(store, client, &repository, layer, told)?;
+        // An image may have the same layer twice.
+        if pushed.insert(layer.blob.digest) {
+            push_layer(store, client, &repository, layer, told)?;
+        }
     }
     let mut config = store.blobs().open(&id.0)?;
     client.upload_blob(&repository, &id.0, None, &mut config)?;

@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use harness::{Need, Run, Running, Test, eventually, test};
+use layers::digest::Digest;
 
 use crate::made::{done, file_system, images, path, refused, stored};
 
@@ -15,6 +16,11 @@ pub(crate) fn tests() -> Vec<Test> {
     ];
     vec![
         test("what_is_pushed_is_pulled", needs, what_is_pushed_is_pulled),
+        test(
+            "a_layer_that_is_there_twice_is_pushed_once",
+            needs,
+            a_layer_that_is_there_twice_is_pushed_once,
+        ),
         test(
             "what_skopeo_pushes_is_pulled",
             skopeo,
@@ -156,6 +162,37 @@ fn what_is_pushed_is_pulled() {
     assert!(all.contains(&status), "{all}");
     let all = done(&["push", "-a", &name]).out();
     assert_eq!(all.matches("The push refers to").count(), 1, "{all}");
+}
+
+fn a_layer_that_is_there_twice_is_pushed_once() {
+    let registry = registry();
+    let layer = file_system("one", "one");
+    let diff_id = Digest::of(std::fs::read(&layer).unwrap());
+    let folder = path("twice");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::rename(&layer, format!("{folder}/layer.tar")).unwrap();
+    let config = format!(
+        r#"{{"architecture":"amd64","os":"linux","rootfs":{{"type":"layers","diff_ids":["{diff_id}","{diff_id}"]}}}}"#
+    );
+    std::fs::write(format!("{folder}/config.json"), config).unwrap();
+    let name = format!("{}/twice:1", registry.0);
+    let manifest = format!(
+        r#"[{{"Config":"config.json","RepoTags":["{name}"],"Layers":["layer.tar","layer.tar"]}}]"#
+    );
+    std::fs::write(format!("{folder}/manifest.json"), manifest).unwrap();
+    let archive = path("twice.tar");
+    let files = ["layer.tar", "config.json", "manifest.json"];
+    Run::new("tar")
+        .args(["-C", &folder, "-cf", &archive])
+        .args(files)
+        .output()
+        .assert_code(0);
+    done(&["load", "-i", &archive]);
+    let pushed = done(&["push", &name]).out();
+    let count = |word: &str| pushed.matches(word).count();
+    assert_eq!(count(": Preparing\n"), 2, "{pushed}");
+    assert_eq!(count(": Pushed\n"), 1, "{pushed}");
+    assert_eq!(count(": Layer already exists\n"), 0, "{pushed}");
 }
 
 fn what_skopeo_pushes_is_pulled() {
