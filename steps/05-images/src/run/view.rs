@@ -43,7 +43,7 @@ impl View {
             let error = failure.to_error();
             match failure.errno {
                 Errno::EPERM => error.hint(
-                    "to look a name up in an image of several layers takes root: give the user by numbers, as in -u 1000:1000",
+                    "to look a name up in an image of several layers takes root: give the user by numbers, as in -u 0",
                 ),
                 _ => error,
             }
