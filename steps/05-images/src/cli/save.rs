@@ -8,6 +8,7 @@ use clap::Args;
 use kit::{Error, Result};
 
 use super::Streams;
+use super::output::platform;
 use crate::archive::save;
 use crate::find::look_up;
 use crate::image::Image;
@@ -23,7 +24,7 @@ pub struct Options {
 
     /// Refuse images that are for another platform
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
-    platform: Option<Platform>,
+    platform: Option<String>,
 
     /// Names or ids; a name without a tag means all its tags
     #[arg(value_name = "IMAGE", required = true)]
@@ -31,8 +32,8 @@ pub struct Options {
 }
 
 pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -> Result<()> {
-    if let Some(platform) = &options.platform {
-        check(platform, &options.images, store)?;
+    if let Some(platform) = platform(options.platform.as_deref())? {
+        check(&platform, &options.images, store)?;
     }
     match &options.output {
         Some(path) => to_file(options, store, path),
