@@ -1,7 +1,7 @@
 //! The files of an archive, each of which becomes a blob as it passes.
 
 use std::collections::HashMap;
-use std::io::{BufReader, Read, Write};
+use std::io::{BufReader, Read};
 use std::thread::{Scope, ScopedJoinHandle};
 
 use kit::{Error, Result};
@@ -59,9 +59,9 @@ impl<'a> Members<'a> {
             };
             match entry.kind {
                 Kind::File { size } => {
-                    let member = keeper.take(&mut reader, size).map_err(|error| {
-                        error.within(format!("cannot read {path} of the archive"))
-                    })?;
+                    let member = keeper
+                        .take(&mut reader, size)
+                        .map_err(|error| error.within(format!("{path} of the archive")))?;
                     if members.files.insert(path.clone(), member).is_some() {
                         return Err(Error::new(format!("the archive has {path} twice")));
                     }
@@ -176,9 +176,7 @@ fn receive<R: Read>(store: &Store, reader: &mut Reader<R>, size: u64) -> Result<
             return Err(Error::new("it is sparse, which no archive of images needs"));
         }
         end += bytes.len() as u64;
-        nameless
-            .write_all(bytes)
-            .map_err(|e| Error::io("write", "a blob", &e))
+        nameless.append(bytes)
     })?;
     if end != size {
         return Err(Error::new("it is sparse, which no archive of images needs"));

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use kit::{Error, Result};
 use layers::digest::{Digest, Digesting};
 use layers::store::Staged;
+use nix::errno::Errno;
 
 use super::fetch::Fetch;
 use super::mismatch;
@@ -136,7 +137,15 @@ fn unpack(store: &Store, input: impl Read, job: &Job<'_>) -> Result<Staged, Fail
 /// The archive, where nobody sees it, and its digest.
 fn stage(store: &Store, blob: impl Read) -> Result<(Staged, Digest)> {
     let mut archive = Digesting::new(decompress(blob)?);
-    let staged = store.layers()?.stage(&mut archive)?;
+    let staged = store.layers()?.stage(&mut archive).map_err(|error| {
+        match error.errno() {
+            // Its own words name a file of the image, and the disk is another.
+            Some(Errno::ENOSPC | Errno::EDQUOT) => {
+                error.within(format!("cannot unpack into {}", store.data().display()))
+            }
+            _ => error,
+        }
+    })?;
     Ok((staged, archive.finish().0))
 }
 // ANCHOR_END: unpack

@@ -146,6 +146,19 @@ impl Nameless {
         format!("sha256:{:x}", self.hasher.clone().finalize()).parse()
     }
 
+    /// Adds `bytes`.
+    ///
+    /// # Errors
+    /// What the file system refuses.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file
+            .as_file_mut()
+            .write_all(bytes)
+            .map_err(|e| unwritten(self.file.path(), &e))?;
+        self.hasher.update(bytes);
+        Ok(())
+    }
+
     /// Shows it as a blob.
     ///
     /// # Errors
@@ -168,15 +181,13 @@ impl Nameless {
     }
 }
 
-impl Write for Nameless {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let length = self.file.write(bytes)?;
-        self.hasher.update(&bytes[..length]);
-        Ok(length)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
+/// Where it was written to matters most when the disk is full.
+pub(super) fn unwritten(path: &Path, error: &std::io::Error) -> Error {
+    let failed = Error::io("write", path, error);
+    match error.kind() {
+        ErrorKind::StorageFull => failed.hint("the disk is full: `df -h` tells which"),
+        ErrorKind::QuotaExceeded => failed.hint("the disk quota is used up"),
+        _ => failed,
     }
 }
 
