@@ -14,6 +14,9 @@ use super::partial::{Partial, Received};
 /// Bytes that a manifest or a configuration may have: more than any registry takes, and little enough to hold.
 pub const MAX_DOCUMENT: u64 = 8 << 20;
 
+/// How the files begin that have no digest yet.
+const NAMELESS: &str = ".tmp-";
+
 /// Content by its digest.
 #[derive(Debug)]
 pub struct Blobs {
@@ -79,7 +82,7 @@ impl Blobs {
     pub fn nameless(&self) -> Result<Nameless> {
         let fails = |e: &std::io::Error| Error::io("make a temporary file in", &self.downloads, e);
         loop {
-            let file = tempfile::NamedTempFile::with_prefix_in(".tmp-", &self.downloads)
+            let file = tempfile::NamedTempFile::with_prefix_in(NAMELESS, &self.downloads)
                 .map_err(|e| fails(&e))?;
             // As with a download, the lock tells a sweep that somebody is at work.
             file.as_file().lock().map_err(|e| fails(&e))?;
@@ -118,7 +121,19 @@ impl Blobs {
 
     /// Removes what is left of downloads that nobody continues.
     pub(super) fn sweep(&self) -> Result<()> {
+        self.sweep_those(|_| true)
+    }
+
+    /// The same of those that nobody can continue, since it is not known what they were to be.
+    pub(super) fn sweep_nameless(&self) -> Result<()> {
+        self.sweep_those(|name| name.starts_with(NAMELESS))
+    }
+
+    fn sweep_those(&self, wanted: impl Fn(&str) -> bool) -> Result<()> {
         for name in names(&self.downloads)? {
+            if !wanted(&name) {
+                continue;
+            }
             let path = self.downloads.join(&name);
             let is_idle = File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
             if is_idle {
