@@ -21,6 +21,8 @@ impl Compression {
         match beginning {
             [0x1f, 0x8b, ..] => Self::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            // A frame to be skipped, which may stand first (RFC 8878, 3.1.2).
+            [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
             _ => Self::None,
         }
     }
@@ -80,6 +82,17 @@ mod tests {
             plain(&[zstd(b"one"), zstd(b"two")].concat()).unwrap(),
             b"onetwo"
         );
+    }
+
+    /// As pzstd begins, and as zstd:chunked ends, whose list of files stands in such a frame.
+    #[test]
+    fn frames_to_be_skipped_are_skipped() {
+        let text = zstd::encode_all(&b"text"[..], 1).unwrap();
+        for magic in [0x50, 0x5f] {
+            let skipped = [magic, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, b'm', b'o', b'r', b'e'];
+            let all = [&skipped[..], &text, &skipped, &text, &skipped].concat();
+            assert_eq!(plain(&all).unwrap(), b"texttext");
+        }
     }
 
     #[test]
