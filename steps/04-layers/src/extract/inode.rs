@@ -124,18 +124,18 @@ impl Maker {
             let flags = LinkatFlags::empty();
             linkat(target_parent, target, at.parent, at.name, flags)
         };
-        if link() == Err(Errno::EEXIST) {
-            let there = lookup(at)?;
-            // The same already: to remove it could be to remove the last name there is.
-            if there
-                .is_some_and(|stat| (stat.st_dev, stat.st_ino) == (wanted.st_dev, wanted.st_ino))
-            {
-                return Ok(false);
-            }
-        } else {
+        match link() {
+            Ok(()) => return Ok(false),
+            Err(Errno::EEXIST) => {}
+            Err(errno) => return Err(failed(HARD_LINK)(errno)),
+        }
+        let is_wanted =
+            |stat: FileStat| (stat.st_dev, stat.st_ino) == (wanted.st_dev, wanted.st_ino);
+        // The same already: to remove it could be to remove the last name there is.
+        if lookup(at)?.is_some_and(is_wanted) {
             return Ok(false);
         }
-        new(at, "make the hard link", link).map(|((), replaced)| replaced)
+        new(at, HARD_LINK, link).map(|((), replaced)| replaced)
     }
 
     /// A symbolic link, device or fifo. True if something had to go for it.
@@ -352,6 +352,7 @@ fn shown(name: &CStr) -> &Path {
 }
 
 const DEVICE: &str = "make the device";
+const HARD_LINK: &str = "make the hard link";
 
 /// The name of the entry is added by the caller.
 fn failed(operation: &'static str) -> impl Fn(Errno) -> Error {
@@ -364,6 +365,8 @@ fn failed(operation: &'static str) -> impl Fn(Errno) -> Error {
             Errno::EDQUOT => error.hint("the disk quota is used up"),
             Errno::EROFS => error.hint("the file system is mounted read-only"),
             Errno::EPERM if operation == DEVICE => error.hint("only the host's root can make device nodes: this layer cannot be unpacked by an ordinary user"),
+            Errno::EPERM if operation == HARD_LINK => error.hint("a directory cannot have a second name"),
+            Errno::EMLINK => error.hint("the file system gives a file no more names (ext4: 65,000)"),
             Errno::EPERM => {
                 error.hint("owners, devices and some attributes can be set by root only")
             }

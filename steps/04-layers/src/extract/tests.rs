@@ -335,3 +335,16 @@ fn the_error_names_the_entry() {
         "{error}"
     );
 }
+
+/// A link that cannot be made is a file that would be missing.
+#[test]
+fn a_hard_link_that_the_kernel_refuses_is_an_error() {
+    let scene = Scene::new();
+    let error = scene
+        .unpack(&[directory("dir"), hard_link("name", "dir")])
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("cannot make the hard link"),
+        "{error}"
+    );
+}
