@@ -348,3 +348,25 @@ fn a_hard_link_that_the_kernel_refuses_is_an_error() {
         "{error}"
     );
 }
+
+/// GNU tar gives such a file a made-up name, and beside it the true one; a long one stands in a record after that.
+#[test]
+fn sparse_files_with_long_names_have_their_own() {
+    let long = format!("{0}/{0}", "n".repeat(120));
+    for version in ["0.0", "0.1", "1.0"] {
+        let scene = Scene::new();
+        let script = format!(
+            "mkdir {0} && truncate -s 1M {long} && tar -cS --format posix --sparse-version {version} {long}",
+            "n".repeat(120)
+        );
+        let tar = Command::new("sh")
+            .args(["-ec", &script])
+            .current_dir(scene.0.path())
+            .output()
+            .unwrap();
+        assert!(tar.status.success(), "{tar:?}");
+        extract(&tar.stdout[..], &scene.0.path().join("layer"), OPTIONS).unwrap();
+        let size = fs::metadata(scene.path(&long)).map(|status| status.size());
+        assert_eq!(size.ok(), Some(1 << 20), "{version}");
+    }
+}

@@ -127,7 +127,10 @@ impl<R: Read> Reader<R> {
     }
 
     fn entry(&mut self, header: &Header, overrides: Overrides) -> Result<Entry> {
-        let mut path = overrides.path.unwrap_or_else(|| header.path());
+        let mut path = overrides
+            .sparse_name
+            .or(overrides.path)
+            .unwrap_or_else(|| header.path());
         let link = overrides
             .link
             .unwrap_or_else(|| header.text(field::LINK).to_vec());
@@ -322,6 +325,8 @@ struct Overrides {
     /// Whether there was such a header, so that an entry must follow.
     is_pending: bool,
     path: Option<Vec<u8>>,
+    /// The name of a sparse file; `path`, wherever it stands, is then one that GNU tar has made up.
+    sparse_name: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
     size: Option<u64>,
     uid: Option<u64>,
@@ -349,7 +354,7 @@ impl Overrides {
                 b"uid" => self.uid = Some(pax::number(value)?),
                 b"gid" => self.gid = Some(pax::number(value)?),
                 b"mtime" => self.mtime = Some(pax::time(value)?),
-                b"GNU.sparse.name" => self.path = Some(value.to_vec()),
+                b"GNU.sparse.name" => self.sparse_name = Some(value.to_vec()),
                 b"GNU.sparse.size" | b"GNU.sparse.realsize" => {
                     self.sparse().map.size = pax::number(value)?;
                 }
