@@ -193,7 +193,18 @@ fn attributes(entry: &Entry) -> impl Iterator<Item = (&[u8], &[u8])> {
         .xattrs
         .iter()
         .map(|(name, value)| (&name[..], &value[..]))
-        .filter(|(name, _)| !is_overlays_own(name))
+        .filter(|(name, _)| !is_overlays_own(name) && can_have(&entry.kind, name))
+}
+
+/// What no file has on Linux (xattr(7)) comes from another system, such as a Mac's `com.apple.provenance`: it means
+/// nothing here, and nobody's tar stumbles over it.
+fn can_have(kind: &Kind, attribute: &[u8]) -> bool {
+    let is_in = |namespace: &&str| attribute.starts_with(namespace.as_bytes());
+    let takes_user = matches!(kind, Kind::File { .. } | Kind::Directory);
+    ["security.", "system.", "trusted."]
+        .iter()
+        .any(|n| is_in(&n))
+        || (takes_user && is_in(&"user."))
 }
 
 /// Empty ones the kernel takes, and then refuses to give back (EINVAL): nobody could copy or pack the file again.

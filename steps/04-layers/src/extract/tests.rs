@@ -370,3 +370,17 @@ fn sparse_files_with_long_names_have_their_own() {
         assert_eq!(size.ok(), Some(1 << 20), "{version}");
     }
 }
+
+/// A Mac's tar writes those of its own files. No file can have them here, and nobody's tar stumbles over them.
+#[test]
+fn attributes_of_another_system_are_left_out() {
+    let scene = Scene::new();
+    let mut foreign = file("file", 8);
+    for name in ["com.apple.provenance", "noname", "user.honest"] {
+        foreign.xattrs.insert(name.into(), b"1".to_vec());
+    }
+    scene.unpack(&[foreign]).unwrap();
+    let mut names = [0; 64];
+    let length = rustix::fs::listxattr(scene.path("file"), &mut names[..]).unwrap();
+    assert_eq!(names[..length], *b"user.honest\0");
+}
