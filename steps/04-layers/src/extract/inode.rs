@@ -311,6 +311,15 @@ pub(super) fn make_opaque(directory: BorrowedFd<'_>, namespace: Namespace) -> Re
         .map_err(|e| attribute_error(name.as_bytes(), e))
 }
 
+/// Removes a whiteout, where something is to be made again in the same layer. True if there was one.
+pub(super) fn remove_whiteout(at: At<'_>) -> Result<bool> {
+    let was_whiteout = lookup(at)?.as_ref().is_some_and(is_whiteout);
+    if was_whiteout {
+        remove(at.parent, at.name)?;
+    }
+    Ok(was_whiteout)
+}
+
 /// What stands at a place, not followed.
 fn lookup(at: At<'_>) -> Result<Option<FileStat>> {
     match fstatat(at.parent, at.name, AtFlags::AT_SYMLINK_NOFOLLOW) {

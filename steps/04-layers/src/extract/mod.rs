@@ -62,7 +62,7 @@ pub fn extract(input: impl Read, directory: &Path, options: Options) -> Result<U
     let root = open(directory, flags, Mode::empty())
         .map_err(|errno| Error::sys("open the layer's directory", directory, errno))?;
     let mut extraction = Extraction {
-        parents: Parents::new(&root),
+        parents: Parents::new(&root, options.namespace),
         maker: Maker::new(options),
         modes: Modes::default(),
         unpacked: Unpacked::default(),

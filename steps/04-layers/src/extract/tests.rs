@@ -384,3 +384,17 @@ fn attributes_of_another_system_are_left_out() {
     let length = rustix::fs::listxattr(scene.path("file"), &mut names[..]).unwrap();
     assert_eq!(names[..length], *b"user.honest\0");
 }
+
+/// As the layer of a directory that was made anew, written by a program that has no entry for a directory.
+#[test]
+fn a_forgotten_parent_that_is_gone_is_there_again() {
+    let scene = Scene::new();
+    scene
+        .unpack(&[file("a/.wh.dir", 0), file("a/dir/sub/file", 8)])
+        .unwrap();
+    assert_eq!(fs::read(scene.path("a/dir/sub/file")).unwrap(), b"contents");
+    let opaque = |name: &str| {
+        rustix::fs::getxattr(scene.path(name), "user.overlay.opaque", &mut [0; 8][..]).is_ok()
+    };
+    assert!(opaque("a/dir") && !opaque("a/dir/sub") && !opaque("a"));
+}
