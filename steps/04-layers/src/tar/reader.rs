@@ -347,13 +347,15 @@ impl Overrides {
     fn read_pax(&mut self, body: &[u8]) -> Result<()> {
         let mut offset = None;
         for (key, value) in pax::records(body)? {
+            // An empty one takes back what was said before (pax(1)).
+            let some = Some(value).filter(|value| !value.is_empty());
             match key {
-                b"path" => self.path = Some(value.to_vec()),
-                b"linkpath" => self.link = Some(value.to_vec()),
-                b"size" => self.size = Some(pax::number(value)?),
-                b"uid" => self.uid = Some(pax::number(value)?),
-                b"gid" => self.gid = Some(pax::number(value)?),
-                b"mtime" => self.mtime = Some(pax::time(value)?),
+                b"path" => self.path = some.map(<[u8]>::to_vec),
+                b"linkpath" => self.link = some.map(<[u8]>::to_vec),
+                b"size" => self.size = some.map(pax::number).transpose()?,
+                b"uid" => self.uid = some.map(pax::number).transpose()?,
+                b"gid" => self.gid = some.map(pax::number).transpose()?,
+                b"mtime" => self.mtime = some.map(pax::time).transpose()?,
                 b"GNU.sparse.name" => self.sparse_name = Some(value.to_vec()),
                 b"GNU.sparse.size" | b"GNU.sparse.realsize" => {
                     self.sparse().map.size = pax::number(value)?;
@@ -385,7 +387,11 @@ fn id(from_pax: Option<u64>, header: &Header, field: std::ops::Range<usize>) -> 
         Some(id) => id,
         None => header.number(field, "owner")?,
     };
-    u32::try_from(id).map_err(|_| Error::new(format!("{id} is not a user or group id")))
+    // To chown(2), the largest means that the owner stays as it is.
+    u32::try_from(id)
+        .ok()
+        .filter(|id| *id != u32::MAX)
+        .ok_or_else(|| Error::new(format!("{id} is not a user or group id")))
 }
 
 fn device(header: &Header, field: std::ops::Range<usize>) -> Result<u32> {
@@ -414,4 +420,32 @@ fn over(limit: &str) -> Error {
         "the archive holds more than {limit}, and is refused"
     ))
     .hint("this is a limit against hostile archives")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// pax(1): an empty value takes back what an earlier header has said.
+    #[test]
+    fn an_empty_value_is_none() {
+        let mut overrides = Overrides::default();
+        overrides
+            .read_pax(b"12 path=one\n10 uid=12\n")
+            .and_then(|()| overrides.read_pax(b"8 path=\n7 uid=\n9 mtime=\n8 size=\n"))
+            .unwrap();
+        assert_eq!(
+            (overrides.path, overrides.uid, overrides.size),
+            (None, None, None)
+        );
+    }
+
+    /// chown(2) takes it for "leave it", and the file would be root's.
+    #[test]
+    fn an_owner_is_not_minus_one() {
+        let header = Header([0; BLOCK]);
+        let read = |id| super::id(Some(id), &header, field::UID);
+        assert_eq!(read(u64::from(u32::MAX) - 1).unwrap(), u32::MAX - 1);
+        assert!(read(u64::from(u32::MAX)).is_err());
+    }
 }
