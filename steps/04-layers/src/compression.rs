@@ -65,11 +65,9 @@ pub fn decompress<'a>(mut input: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
     taken.map_err(fails)?;
     if let Some(name) = foreign(&beginning) {
         return Err(Error::new(format!(
-            "the archive is compressed with {name}, as no layer is"
+            "it is compressed with {name}, which is not supported"
         ))
-        .hint(
-            "layers are plain, or compressed with gzip or zstd: unpack it, and give what comes out",
-        ));
+        .hint(format!("decompress it first: {name} -dc FILE | …")));
     }
     let compression = Compression::of(&beginning);
     let input = BufReader::with_capacity(1 << 16, Cursor::new(beginning).chain(input));
