@@ -216,14 +216,24 @@ impl Maker {
             let (uid, gid) = (Uid::from_raw(entry.uid), Gid::from_raw(entry.gid));
             fchown(inode, Some(uid), Some(gid)).map_err(failed("set the owner"))?;
         }
-        if !is_ours || stat.st_mode & 0o7777 != entry.mode & 0o7777 {
-            set_mode(inode, Mode::from_bits_truncate(entry.mode))?;
+        let mode = Mode::from_bits_truncate(entry.mode);
+        let mut attributes = attributes(entry, self.options).peekable();
+        // An attribute can be set by who may write; for root that is everyone's file, for others not even their own.
+        let opened = match self.options.keep_owners || attributes.peek().is_none() {
+            true => mode,
+            false => mode | Mode::S_IWUSR,
+        };
+        if !is_ours || stat.st_mode & 0o7777 != opened.bits() {
+            set_mode(inode, opened)?;
         }
-        for (name, value) in attributes(entry) {
+        for (name, value) in attributes {
             rustix::fs::fsetxattr(inode, name, value, XattrFlags::empty())
                 .map_err(|e| attribute_error(name, e))?;
         }
-        Ok(())
+        match opened == mode {
+            true => Ok(()),
+            false => set_mode(inode, mode),
+        }
     }
 
     /// The same for what cannot be opened without side effects.
@@ -249,7 +259,7 @@ impl Maker {
             )
             .map_err(failed("set the mode"))?;
         }
-        for (name, value) in attributes(entry) {
+        for (name, value) in attributes(entry, self.options) {
             // There is no setxattrat before Linux 6.13; the way there is a descriptor, the last step is not followed.
             let parent = format!("/proc/self/fd/{}/", at.parent.as_raw_fd());
             let path = [parent.as_bytes(), at.name.to_bytes()].concat();
@@ -392,8 +402,7 @@ fn attribute_error(name: &[u8], error: rustix::io::Errno) -> Error {
         Errno::ENOTSUP => error.hint(
             "the file system does not keep such attributes (tmpfs keeps user.* since Linux 6.6)",
         ),
-        Errno::EPERM => error
-            .hint("security.* and trusted.* need root; user.* is for files and directories only"),
+        Errno::EPERM => error.hint("security.* and trusted.* need root, and the latter the host's"),
         _ => error,
     }
 }
