@@ -1,10 +1,13 @@
 //! What cannot be: one sentence, one hint, exit code 125, and nothing left behind.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use harness::{Run, Test, test};
 
-use crate::common::{ROOT, base, fresh, layers, on};
+use layers::tar::Kind;
+
+use crate::common::{ROOT, archive, base, entry, fresh, layers, on, unpack, unpacked};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
@@ -16,6 +19,9 @@ pub(crate) fn tests() -> Vec<Test> {
             &ROOT,
             what_is_read_and_cannot_be,
         ),
+        test("half_a_layer", &ROOT, half_a_layer),
+        test("a_directory_in_use", &ROOT, a_directory_in_use),
+        test("a_root_for_everyone", &ROOT, a_root_for_everyone),
         test(
             "a_data_root_that_cannot_be_written",
             &ROOT,
@@ -118,4 +124,48 @@ fn what_is_read_and_cannot_be() {
 fn a_data_root_that_cannot_be_written() {
     let run = on(&[&base()], &[], "true").env("DRYDOCK_ROOT", "/proc/drydock");
     insta::assert_snapshot!("data", said(run));
+}
+
+/// It would be taken for a whole one: what was unpacked goes, and the directory too if it is ours.
+fn half_a_layer() {
+    let here = harness::directory();
+    let there = fresh("there");
+    let file = |path: &[u8]| entry(path, Kind::File { size: 1000 });
+    let whole = archive(&[file(b"dir/one"), file(b"two")]);
+    for directory in [here.join("new/layer"), there.clone()] {
+        let output = unpack(&whole[..whole.len() - 2000], &directory, &[]).output();
+        let error = output.assert_code(125).err();
+        assert!(error.contains("truncated"), "{error}");
+    }
+    assert!(!here.join("new/layer").exists());
+    assert_eq!(fs::read_dir(&there).unwrap().count(), 0);
+    unpacked(&whole, &there);
+}
+
+fn a_directory_in_use() {
+    let directory = fresh("layer");
+    let other = fs::File::open(&directory).unwrap();
+    other.lock().unwrap();
+    let whole = archive(&[entry(b"file", Kind::File { size: 1 })]);
+    let said = said(unpack(&whole, &directory, &[]));
+    assert_eq!(
+        said,
+        "layers: DIR/layer is in use: another process unpacks a layer into it\n\
+         hint: a layer is unpacked into a directory of its own\n"
+    );
+    drop(other);
+    unpacked(&whole, &directory);
+}
+
+/// An archive need not have an entry for the root. Users in the container must find their way through it all the same.
+fn a_root_for_everyone() {
+    let directory = harness::directory().join("layer");
+    let archive = archive(&[entry(b"file", Kind::File { size: 1 })]);
+    let run = Run::new("sh")
+        .args(["-c", "umask 077; exec \"$0\" unpack \"$1\""])
+        .arg(harness::bin("layers"))
+        .arg(&directory);
+    run.stdin(archive).output().assert_code(0);
+    let mode = fs::metadata(&directory).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o755);
 }
