@@ -117,7 +117,8 @@ fn furnish(upper: &Path, top: Option<&Path>) -> Result<()> {
 
 /// A writable layer that the user keeps, and its lock.
 pub(crate) fn claim(upper: &Path, work: &Path) -> Result<(PathBuf, PathBuf, File)> {
-    let (upper, work) = (directory(upper)?, directory(work)?);
+    let make = "make --upper and --work first: two directories, side by side";
+    let (upper, work) = (directory(upper, make)?, directory(work, make)?);
     let device = |path: &Path| {
         fs::metadata(path)
             .map(|status| status.dev())
@@ -153,18 +154,16 @@ pub(crate) fn claim(upper: &Path, work: &Path) -> Result<(PathBuf, PathBuf, File
 
 /// The layers by their absolute paths: the child mounts them from another working directory.
 pub(crate) fn directories(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    paths.iter().map(|path| directory(path)).collect()
+    let unpack = "a layer is a directory: `layers unpack DIR <archive.tar` makes one";
+    paths.iter().map(|path| directory(path, unpack)).collect()
 }
 
-fn directory(path: &Path) -> Result<PathBuf> {
-    let absolute = fs::canonicalize(path).map_err(|e| {
-        Error::io("open the layer", path, &e)
-            .hint("a layer is a directory: `layers unpack DIR <archive.tar` makes one")
-    })?;
+fn directory(path: &Path, hint: &'static str) -> Result<PathBuf> {
+    let absolute =
+        fs::canonicalize(path).map_err(|e| Error::io("open the layer", path, &e).hint(hint))?;
     if !absolute.is_dir() {
         return Err(
-            Error::new(format!("the layer {} is not a directory", path.display()))
-                .hint("unpack the archive first: `layers unpack DIR <archive.tar`"),
+            Error::new(format!("the layer {} is not a directory", path.display())).hint(hint),
         );
     }
     Ok(absolute)

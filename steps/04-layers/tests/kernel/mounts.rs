@@ -37,6 +37,7 @@ pub(crate) fn tests() -> Vec<Test> {
             &ROOT,
             one_long_path_among_short_ones,
         ),
+        test("strange_paths", &ROOT, strange_paths),
         test(
             "many_layers_before_linux_6_8",
             &ROOT,
@@ -251,6 +252,28 @@ fn one_long_path_among_short_ones() {
     ];
     prints(&[&base], &kept, "echo x > /new");
     assert_eq!(fs::read(upper.join("new")).unwrap(), b"x\n");
+}
+
+/// The kernel takes a backslash away from some of them, and not from others.
+fn strange_paths() {
+    let base = base();
+    for name in ["a\\b", "a:b", "a,b", "a\\,b", " a\nb=c"] {
+        let here = fresh(name);
+        let [lower, upper, work] = ["lower", "upper", "work"].map(|part| {
+            let path = here.join(part);
+            fs::create_dir(&path).unwrap();
+            path
+        });
+        fs::write(lower.join("below"), "").unwrap();
+        let kept = [
+            "--upper",
+            upper.to_str().unwrap(),
+            "--work",
+            work.to_str().unwrap(),
+        ];
+        prints(&[&base, &lower], &kept, "rm /below; echo x > /new");
+        assert_eq!(fs::read(upper.join("new")).unwrap(), b"x\n");
+    }
 }
 
 fn many_layers_before_linux_6_8() {

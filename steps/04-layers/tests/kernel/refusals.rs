@@ -45,6 +45,7 @@ fn layers_that_are_none() {
     fs::write(&file, "").unwrap();
     let many = vec![base.as_path(); 501];
     let other = fresh("work");
+    let twice = fresh("twice");
     let upper = fresh("upper");
     fs::create_dir(upper.join("inside")).unwrap();
     let kept =
@@ -54,6 +55,7 @@ fn layers_that_are_none() {
         said(on(&[&missing], &[], "true")),
         said(on(&[&base, &file], &[], "true")),
         said(on(&many, &[], "true")),
+        said(on(&[&twice, &twice], &[], "true")),
         kept(&text(&missing), &text(&other)),
         kept("/dev/shm", &text(&other)),
         kept(&text(&upper), &text(&upper.join("inside"))),
