@@ -1,13 +1,16 @@
 //! The layer that a container writes to: one for a while below the data root, or one that the user keeps.
 
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use kit::id::Id;
 use kit::{Error, Result};
 
+use crate::attributes;
 use crate::directories::{lock, remove_tree};
+use crate::whiteout::Namespace;
 
 /// A writable layer that is removed when it is dropped. If we are killed before that, the next one that is made finds
 /// it without its lock, and removes it.
@@ -152,10 +155,29 @@ pub(crate) fn claim(upper: &Path, work: &Path) -> Result<(PathBuf, PathBuf, File
     }
 }
 
-/// The layers by their absolute paths: the child mounts them from another working directory.
-pub(crate) fn directories(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+/// The layers that are seen, by their absolute paths: the child mounts them from another working directory.
+///
+/// A layer whose root is opaque hides those below it. Overlayfs looks at the mark of every directory but this.
+pub(crate) fn directories(paths: &[PathBuf], namespace: Namespace) -> Result<Vec<PathBuf>> {
     let unpack = "a layer is a directory: `layers unpack DIR <archive.tar` makes one";
-    paths.iter().map(|path| directory(path, unpack)).collect()
+    let mut seen = Vec::new();
+    for path in paths {
+        let path = directory(path, unpack)?;
+        if is_opaque(&path, namespace)? {
+            seen.clear();
+        }
+        seen.push(path);
+    }
+    Ok(seen)
+}
+
+fn is_opaque(layer: &Path, namespace: Namespace) -> Result<bool> {
+    // Only its owner can open a layer of mode 0; the kernel says so again when it is mounted.
+    let Ok(layer) = File::open(layer) else {
+        return Ok(false);
+    };
+    attributes::is_opaque(layer.as_fd(), namespace)
+        .map_err(|errno| Error::sys("read the attributes of", "a layer", errno))
 }
 
 fn directory(path: &Path, hint: &'static str) -> Result<PathBuf> {
