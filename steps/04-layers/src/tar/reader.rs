@@ -13,7 +13,7 @@ use super::sparse::{self, Extent, Map};
 /// What an archive may ask for; beyond it, it is refused as hostile.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes of one extended header: names and attributes of one entry.
+    /// Bytes of the extended headers of one entry: names and attributes.
     pub header: u64,
     /// Entries.
     pub entries: u64,
@@ -70,20 +70,23 @@ impl<R: Read> Reader<R> {
         self.skip(self.left + self.padding)?;
         (self.left, self.padding, self.extents) = (0, 0, None);
         let mut overrides = Overrides::default();
+        let mut taken = 0;
         loop {
             let Some(header) = self.next_header()? else {
                 return self.finish(&overrides);
             };
-            self.count_entry()?;
             overrides.is_pending |= matches!(header.type_flag(), b'x' | b'L' | b'K');
             match header.type_flag() {
                 // Global records: Docker's and Podman's readers ignore them, and an archive must not mean one thing
                 // to one program and another to the next.
-                b'g' => drop(self.extension(&header)?),
-                b'x' => overrides.read_pax(&self.extension(&header)?)?,
-                b'L' => overrides.path = Some(until_nul(self.extension(&header)?)),
-                b'K' => overrides.link = Some(until_nul(self.extension(&header)?)),
-                _ => return self.entry(&header, overrides).map(Some),
+                b'g' => drop(self.extension(&header, &mut taken)?),
+                b'x' => overrides.read_pax(&self.extension(&header, &mut taken)?)?,
+                b'L' => overrides.path = Some(until_nul(self.extension(&header, &mut taken)?)),
+                b'K' => overrides.link = Some(until_nul(self.extension(&header, &mut taken)?)),
+                _ => {
+                    self.count_entry()?;
+                    return self.entry(&header, overrides).map(Some);
+                }
             }
         }
     }
@@ -214,10 +217,11 @@ impl<R: Read> Reader<R> {
         Ok(map.size)
     }
 
-    /// The body of an extension header.
-    fn extension(&mut self, header: &Header) -> Result<Vec<u8>> {
+    /// The body of an extension header. Those of one entry have taken `taken` bytes so far: an entry need not come.
+    fn extension(&mut self, header: &Header, taken: &mut u64) -> Result<Vec<u8>> {
         let size = header.number(field::SIZE, "size")?;
-        if size > self.limits.header {
+        *taken = taken.saturating_add(size).saturating_add(BLOCK as u64);
+        if *taken > self.limits.header {
             return Err(over(&format!(
                 "{} bytes of names and attributes for one entry",
                 self.limits.header
@@ -423,29 +427,4 @@ fn over(limit: &str) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// pax(1): an empty value takes back what an earlier header has said.
-    #[test]
-    fn an_empty_value_is_none() {
-        let mut overrides = Overrides::default();
-        overrides
-            .read_pax(b"12 path=one\n10 uid=12\n")
-            .and_then(|()| overrides.read_pax(b"8 path=\n7 uid=\n9 mtime=\n8 size=\n"))
-            .unwrap();
-        assert_eq!(
-            (overrides.path, overrides.uid, overrides.size),
-            (None, None, None)
-        );
-    }
-
-    /// chown(2) takes it for "leave it", and the file would be root's.
-    #[test]
-    fn an_owner_is_not_minus_one() {
-        let header = Header([0; BLOCK]);
-        let read = |id| super::id(Some(id), &header, field::UID);
-        assert_eq!(read(u64::from(u32::MAX) - 1).unwrap(), u32::MAX - 1);
-        assert!(read(u64::from(u32::MAX)).is_err());
-    }
-}
+mod tests;
