@@ -19,6 +19,7 @@ pub(crate) fn tests() -> Vec<Test> {
             &ROOT,
             what_is_read_and_cannot_be,
         ),
+        test("an_archive_for_a_terminal", &[], an_archive_for_a_terminal),
         test("half_a_layer", &ROOT, half_a_layer),
         test("a_directory_in_use", &ROOT, a_directory_in_use),
         test("a_root_for_everyone", &ROOT, a_root_for_everyone),
@@ -170,4 +171,11 @@ fn a_root_for_everyone() {
     run.stdin(archive).output().assert_code(0);
     let mode = fs::metadata(&directory).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o755);
+}
+
+fn an_archive_for_a_terminal() {
+    let directory = fresh("layer");
+    let terminal = layers(["pack"]).arg(&directory).under_pty();
+    let output = terminal.wait().assert_code(125);
+    assert!(output.out().contains("cowardly refusing"), "{output}");
 }
