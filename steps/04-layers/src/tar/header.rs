@@ -79,7 +79,7 @@ impl Header {
         octal(field).ok_or_else(|| wrong(what))
     }
 
-    fn sum(&self, value: impl Fn(u8) -> u64) -> u64 {
+    pub(super) fn sum(&self, value: impl Fn(u8) -> u64) -> u64 {
         self.0
             .iter()
             .enumerate()

@@ -80,9 +80,12 @@ impl<R: Read> Reader<R> {
                 // Global records: Docker's and Podman's readers ignore them, and an archive must not mean one thing
                 // to one program and another to the next.
                 b'g' => drop(self.extension(&header, &mut taken)?),
-                b'x' => overrides.read_pax(&self.extension(&header, &mut taken)?)?,
-                b'L' => overrides.path = Some(until_nul(self.extension(&header, &mut taken)?)),
-                b'K' => overrides.link = Some(until_nul(self.extension(&header, &mut taken)?)),
+                b'x' => {
+                    overrides = overrides.without_pax();
+                    overrides.read_pax(&self.extension(&header, &mut taken)?)?;
+                }
+                b'L' => overrides.long_path = Some(until_nul(self.extension(&header, &mut taken)?)),
+                b'K' => overrides.long_link = Some(until_nul(self.extension(&header, &mut taken)?)),
                 _ => {
                     self.count_entry()?;
                     return self.entry(&header, overrides).map(Some);
@@ -132,10 +135,12 @@ impl<R: Read> Reader<R> {
     fn entry(&mut self, header: &Header, overrides: Overrides) -> Result<Entry> {
         let mut path = overrides
             .sparse_name
+            .or(overrides.long_path)
             .or(overrides.path)
             .unwrap_or_else(|| header.path());
         let link = overrides
-            .link
+            .long_link
+            .or(overrides.link)
             .unwrap_or_else(|| header.text(field::LINK).to_vec());
         if path.contains(&0) || link.contains(&0) || path.is_empty() {
             return Err(Error::new(
@@ -328,6 +333,9 @@ impl<R: Read> Reader<R> {
 struct Overrides {
     /// Whether there was such a header, so that an entry must follow.
     is_pending: bool,
+    /// GNU's long names.
+    long_path: Option<Vec<u8>>,
+    long_link: Option<Vec<u8>>,
     path: Option<Vec<u8>>,
     /// The name of a sparse file; `path`, wherever it stands, is then one that GNU tar has made up.
     sparse_name: Option<Vec<u8>>,
@@ -348,6 +356,16 @@ struct Sparse {
 }
 
 impl Overrides {
+    /// A PAX header takes the place of the one before it.
+    fn without_pax(self) -> Self {
+        Self {
+            is_pending: self.is_pending,
+            long_path: self.long_path,
+            long_link: self.long_link,
+            ..Self::default()
+        }
+    }
+
     fn read_pax(&mut self, body: &[u8]) -> Result<()> {
         let mut offset = None;
         for (key, value) in pax::records(body)? {

@@ -1,17 +1,55 @@
 use super::*;
 
-/// pax(1): an empty value takes back what an earlier header has said.
+/// pax(1): an empty value takes back what was said before, so that the header block is asked.
 #[test]
 fn an_empty_value_is_none() {
     let mut overrides = Overrides::default();
     overrides
-        .read_pax(b"12 path=one\n10 uid=12\n")
-        .and_then(|()| overrides.read_pax(b"8 path=\n7 uid=\n9 mtime=\n8 size=\n"))
+        .read_pax(b"12 path=one\n10 uid=12\n8 path=\n7 uid=\n9 mtime=\n8 size=\n")
         .unwrap();
     assert_eq!(
         (overrides.path, overrides.uid, overrides.size),
         (None, None, None)
     );
+}
+
+/// A header block of type `kind`, and its body.
+fn block(kind: u8, body: &[u8]) -> Vec<u8> {
+    let mut block = [0; BLOCK];
+    block[..5].copy_from_slice(b"block");
+    block[field::SIZE].copy_from_slice(format!("{:011o}\0", body.len()).as_bytes());
+    block[field::TYPE] = kind;
+    let sum = Header(block).sum(u64::from);
+    block[field::CHECKSUM].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let mut all = [&block, body].concat();
+    all.resize(all.len().next_multiple_of(BLOCK), 0);
+    all
+}
+
+/// As Docker reads them, and the first half GNU tar too: what means one thing to one program and another to the next
+/// can hide a file.
+#[test]
+fn the_last_extended_header_is_alone_and_a_long_name_stands_above_it() {
+    let one = block(b'x', b"12 path=one\n10 uid=12\n");
+    let two = block(b'x', b"12 path=two\n");
+    let long = block(b'L', b"long\0");
+    let file = block(b'0', b"");
+    for (headers, path, uid) in [
+        (vec![&one], "one", 12),
+        (vec![&one, &two], "two", 0),
+        (vec![&two, &one], "one", 12),
+        (vec![&long, &one], "long", 12),
+        (vec![&one, &long], "long", 12),
+    ] {
+        let archive = [
+            headers.into_iter().flatten().copied().collect(),
+            file.clone(),
+        ]
+        .concat();
+        let mut reader = Reader::new(&archive[..], Limits::default());
+        let entry = reader.next_entry().unwrap().unwrap();
+        assert_eq!((&entry.path[..], entry.uid), (path.as_bytes(), uid));
+    }
 }
 
 fn count(archive: &[u8], limits: Limits) -> Result<usize> {
