@@ -1,11 +1,7 @@
 //! The command line, as far as this step adds to it. Later steps flatten these options into their own.
 
-use std::ffi::CString;
-use std::fs::{self, File, Permissions, TryLockError};
+use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
-use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use cgroups::values::{self, Limit};
@@ -20,8 +16,8 @@ use crate::digest::{Digest, Digesting};
 use crate::extract::{Options, extract};
 use crate::layers::{Layers, Writable};
 use crate::pack::pack;
-use crate::remove::remove;
 use crate::tar::Limits;
+use crate::target::Target;
 use crate::whiteout::Namespace;
 
 /// Options of `run`.
@@ -137,17 +133,12 @@ impl UnpackOptions {
             }
         };
         let target = Target::claim(&self.directory)?;
-        let unpacked = self.unpack_from(input, options);
+        let unpacked = unpack_into(target.place(), input, options)
+            .and_then(|digest| target.show().map(|()| digest));
         if unpacked.is_err() {
             target.clear();
         }
         unpacked
-    }
-
-    fn unpack_from(&self, input: Box<dyn Read>, options: Options) -> Result<Digest> {
-        let mut input = Digesting::new(decompress(input)?);
-        extract(&mut input, &self.directory, options)?;
-        Ok(input.finish().0)
     }
 
     fn limits(&self) -> Limits {
@@ -160,65 +151,10 @@ impl UnpackOptions {
     }
 }
 
-/// The directory that becomes a layer: empty, and locked.
-struct Target<'a> {
-    path: &'a Path,
-    is_ours: bool,
-    file: File,
-}
-
-impl<'a> Target<'a> {
-    fn claim(path: &'a Path) -> Result<Self> {
-        let is_ours = make(path).map_err(|e| Error::io("make the directory", path, &e))?;
-        let file = File::open(path).map_err(|e| Error::io("open the directory", path, &e))?;
-        let hint = "a layer is unpacked into a directory of its own";
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::new(format!(
-                    "{} is in use: another process unpacks a layer into it",
-                    path.display()
-                ))
-                .hint(hint));
-            }
-            Err(TryLockError::Error(e)) => return Err(Error::io("lock", path, &e)),
-        }
-        let mut entries = fs::read_dir(path).map_err(|e| Error::io("list", path, &e))?;
-        match entries.next() {
-            None => Ok(Self {
-                path,
-                is_ours,
-                file,
-            }),
-            Some(_) => Err(Error::new(format!("{} is not empty", path.display())).hint(hint)),
-        }
-    }
-
-    /// Half a layer would be taken for a whole one.
-    fn clear(self) {
-        // What cannot be removed is seen by whoever unpacks into it again; why the layer is not whole, is told now.
-        for entry in fs::read_dir(self.path).into_iter().flatten().flatten() {
-            if let Ok(name) = CString::new(entry.file_name().into_vec()) {
-                let _ = remove(self.file.as_fd(), &name);
-            }
-        }
-        if self.is_ours {
-            let _ = fs::remove_dir(self.path);
-        }
-    }
-}
-
-/// True if the directory was not there. Whatever our umask is, users in a container must find their way through it.
-fn make(directory: &Path) -> io::Result<bool> {
-    fs::create_dir_all(directory.parent().unwrap_or(directory))?;
-    match fs::create_dir(directory) {
-        Ok(()) => {
-            fs::set_permissions(directory, Permissions::from_mode(0o755))?;
-            Ok(true)
-        }
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(e) => Err(e),
-    }
+fn unpack_into(directory: &Path, input: Box<dyn Read>, options: Options) -> Result<Digest> {
+    let mut input = Digesting::new(decompress(input)?);
+    extract(&mut input, directory, options)?;
+    Ok(input.finish().0)
 }
 
 /// Options of `pack`.
