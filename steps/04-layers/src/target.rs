@@ -2,7 +2,6 @@
 
 use std::ffi::CString;
 use std::fs::{self, File, Permissions, TryLockError};
-use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -10,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use kit::{Error, Result};
 
+use crate::directories::remove_tree;
 use crate::remove::remove;
 
 const HINT: &str = "a layer is unpacked into a directory of its own";
@@ -33,18 +33,11 @@ impl<'a> Target<'a> {
             }
             _ => path.to_owned(),
         };
-        if place != path {
-            make(&place)?;
-        }
-        let target = Self {
-            path,
-            file: lock(path, &place)?,
-            place,
+        let file = match place == path {
+            true => lock(path, path)?,
+            false => make(path, &place)?,
         };
-        if target.is_ours() {
-            // What one who was killed has left.
-            target.empty();
-        }
+        let target = Self { path, place, file };
         let fails = |e| Error::io("list", &target.place, &e);
         match fs::read_dir(&target.place).map_err(fails)?.next() {
             None => Ok(target),
@@ -90,14 +83,19 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Whatever our umask is, users in a container must find their way through it.
-fn make(place: &Path) -> Result<()> {
+fn make(path: &Path, place: &Path) -> Result<File> {
     let fails = |e| Error::io("make the directory", place, &e);
     fs::create_dir_all(place.parent().unwrap_or(place)).map_err(fails)?;
-    match fs::create_dir(place) {
-        Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(fails(e)),
-        _ => fs::set_permissions(place, Permissions::from_mode(0o755)).map_err(fails),
+    if fs::symlink_metadata(place).is_ok() {
+        // Of one who was killed. Owner, mode and attributes can be on it: no entry of ours need replace them.
+        let _dead = lock(path, place)?;
+        remove_tree(place)?;
     }
+    fs::create_dir(place).map_err(fails)?;
+    let file = lock(path, place)?;
+    // Whatever our umask is, users in a container must find their way through it.
+    fs::set_permissions(place, Permissions::from_mode(0o755)).map_err(fails)?;
+    Ok(file)
 }
 
 fn lock(path: &Path, place: &Path) -> Result<File> {

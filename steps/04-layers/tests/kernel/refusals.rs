@@ -21,6 +21,7 @@ pub(crate) fn tests() -> Vec<Test> {
         ),
         test("an_archive_for_a_terminal", &[], an_archive_for_a_terminal),
         test("half_a_layer", &ROOT, half_a_layer),
+        test("what_the_dead_have_left", &ROOT, what_the_dead_have_left),
         test("a_directory_in_use", &ROOT, a_directory_in_use),
         test("a_root_for_everyone", &ROOT, a_root_for_everyone),
         test(
@@ -143,6 +144,22 @@ fn half_a_layer() {
     assert!(!here.join("new/layer").exists());
     assert_eq!(fs::read_dir(&there).unwrap().count(), 0);
     unpacked(&whole, &there);
+}
+
+/// Its root may have had its attributes by then.
+fn what_the_dead_have_left() {
+    let left = fresh(".layer.unpacking");
+    fs::create_dir_all(left.join("deep/er")).unwrap();
+    let flags = rustix::fs::XattrFlags::empty();
+    rustix::fs::setxattr(&left, "trusted.overlay.opaque", b"y", flags).unwrap();
+    let layer = harness::directory().join("layer");
+    unpacked(&archive(&[entry(b"file", Kind::File { size: 1 })]), &layer);
+    let shown = format!("{:?}", crate::tree::describe(&layer));
+    assert!(
+        !shown.contains("opaque") && !shown.contains("deep"),
+        "{shown}"
+    );
+    assert!(!left.exists());
 }
 
 fn a_directory_in_use() {
