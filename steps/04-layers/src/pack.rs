@@ -260,6 +260,9 @@ fn failed(operation: &str, path: &[u8], errno: Errno) -> Error {
         errno,
     );
     match errno {
+        Errno::EACCES => error.hint(
+            "its mode keeps even its owner out: pack the layer as root, or in a user namespace (`unshare -r`)",
+        ),
         Errno::ELOOP => error.hint("it was replaced by a symbolic link while the layer was read"),
         _ => error,
     }

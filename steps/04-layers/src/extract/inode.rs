@@ -214,7 +214,7 @@ impl Maker {
             !self.options.keep_owners || (stat.st_uid, stat.st_gid) == (entry.uid, entry.gid);
         if !is_ours {
             let (uid, gid) = (Uid::from_raw(entry.uid), Gid::from_raw(entry.gid));
-            fchown(inode, Some(uid), Some(gid)).map_err(failed("set the owner"))?;
+            fchown(inode, Some(uid), Some(gid)).map_err(failed(OWNER))?;
         }
         let mode = Mode::from_bits_truncate(entry.mode);
         let mut attributes = attributes(entry, self.options).peekable();
@@ -247,7 +247,7 @@ impl Maker {
                 Some(gid),
                 AtFlags::AT_SYMLINK_NOFOLLOW,
             )
-            .map_err(failed("set the owner"))?;
+            .map_err(failed(OWNER))?;
         }
         if !matches!(entry.kind, Kind::Symlink { .. }) {
             // There is no fchmodat that does not follow before Linux 6.6; a device has just been made here, by us.
@@ -371,6 +371,7 @@ fn shown(name: &CStr) -> &Path {
 }
 
 const DEVICE: &str = "make the device";
+const OWNER: &str = "set the owner";
 const HARD_LINK: &str = "make the hard link";
 
 /// The name of the entry is added by the caller.
@@ -389,7 +390,10 @@ fn failed(operation: &'static str) -> impl Fn(Errno) -> Error {
             Errno::EPERM => {
                 error.hint("owners, devices and some attributes can be set by root only")
             }
-            Errno::EINVAL => error.hint("the file system cannot hold such an owner, time or name"),
+            Errno::EINVAL if operation == OWNER => error.hint(
+                "in a user namespace there are only the owners that /proc/self/uid_map and gid_map name",
+            ),
+            Errno::EINVAL => error.hint("the file system cannot hold such a time, name or device"),
             _ => error,
         }
     }

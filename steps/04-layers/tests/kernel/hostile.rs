@@ -38,6 +38,16 @@ pub(crate) fn tests() -> Vec<Test> {
             attributes_by_an_ordinary_user,
         ),
         test(
+            "a_file_that_an_ordinary_user_cannot_read",
+            &ROOT,
+            a_file_that_an_ordinary_user_cannot_read,
+        ),
+        test(
+            "an_owner_that_is_not_mapped",
+            &ROOT,
+            an_owner_that_is_not_mapped,
+        ),
+        test(
             "devices_by_an_ordinary_user",
             &[Need::Root],
             devices_by_an_ordinary_user,
@@ -436,6 +446,38 @@ fn devices_by_an_ordinary_user() {
     let error = output.assert_code(125).err();
     assert!(
         error.contains("only the host's root can make device nodes"),
+        "{error}"
+    );
+}
+
+fn a_file_that_an_ordinary_user_cannot_read() {
+    let mut closed = file("file");
+    closed.mode = 0;
+    unpacked_by_an_ordinary_user(&[closed]).assert_code(0);
+    let here = harness::directory();
+    let run = harness::Run::new(here.join("program"))
+        .arg("pack")
+        .arg(here.join("home/layer"));
+    let error = run.user(65534).output().assert_code(125).err();
+    assert!(
+        error.contains("cannot read file: Permission denied") && error.contains("unshare -r"),
+        "{error}"
+    );
+}
+
+fn an_owner_that_is_not_mapped() {
+    let mut other = file("file");
+    other.uid = 1000;
+    let here = harness::directory();
+    fs::write(here.join("archive"), archive(&[other])).unwrap();
+    let run = harness::Run::new("unshare")
+        .arg("-r")
+        .arg(harness::bin("layers"))
+        .arg("unpack")
+        .args([here.join("layer"), here.join("archive")]);
+    let error = run.output().assert_code(125).err();
+    assert!(
+        error.contains("set the owner: Invalid argument") && error.contains("uid_map"),
         "{error}"
     );
 }
