@@ -84,7 +84,7 @@ impl<'a> Target<'a> {
 }
 
 fn make(path: &Path, place: &Path) -> Result<File> {
-    let fails = |e| Error::io("make the directory", place, &e);
+    let fails = |e| Error::io("make the directory", path, &e);
     fs::create_dir_all(place.parent().unwrap_or(place)).map_err(fails)?;
     if fs::symlink_metadata(place).is_ok() {
         // Of one who was killed. Owner, mode and attributes can be on it: no entry of ours need replace them.

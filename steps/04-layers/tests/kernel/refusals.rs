@@ -152,8 +152,11 @@ fn what_the_dead_have_left() {
     fs::create_dir_all(left.join("deep/er")).unwrap();
     let flags = rustix::fs::XattrFlags::empty();
     rustix::fs::setxattr(&left, "trusted.overlay.opaque", b"y", flags).unwrap();
-    let layer = harness::directory().join("layer");
-    unpacked(&archive(&[entry(b"file", Kind::File { size: 1 })]), &layer);
+    let here = harness::directory();
+    let archive = archive(&[entry(b"file", Kind::File { size: 1 })]);
+    let run = unpack(&archive, "layer".as_ref(), &[]).current_dir(&here);
+    run.output().assert_code(0);
+    let layer = here.join("layer");
     let shown = format!("{:?}", crate::tree::describe(&layer));
     assert!(
         !shown.contains("opaque") && !shown.contains("deep"),
