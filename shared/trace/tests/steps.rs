@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
-use harness::{Need, Run, bin, busybox_root, directory, test};
+use harness::{Need, Run, bin, busybox_root, directory, linux_is_at_least, test};
 use trace::{Call, Normaliser, Trace, Tracer};
 
 const BUSYBOX: Need = Need::Package("busybox", "busybox-static");
@@ -160,16 +160,6 @@ fn passages(text: &str, mechanisms: &[&str]) -> String {
     passages
 }
 
-/// Since Linux 6.8; before, the layers are named in the options of mount(2).
-fn takes_layers_one_by_one() -> bool {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("a kernel has one");
-    let numbers: Vec<u32> = release
-        .split(['.', '-'])
-        .map_while(|number| number.parse().ok())
-        .collect();
-    numbers.as_slice() >= &[6, 8]
-}
-
 fn layers_run_true() {
     let (root, more) = (busybox_root(), directory().join("more"));
     std::fs::create_dir(&more).unwrap();
@@ -177,14 +167,15 @@ fn layers_run_true() {
     let arguments = [&["run", "--hostname", "box"], &layers[..], &["true"]].concat();
     let trace = traced("layers", &arguments);
     // The mount is made in the child, and has no place before step 02 gives it one.
-    let mount = match takes_layers_one_by_one() {
+    // Before Linux 6.8 the layers are named in the options of mount(2).
+    let mount = match linux_is_at_least(6, 8) {
         true => "init: fsmount",
         false => "init: mount",
     };
     trace.assert_before("init: sethostname", mount);
     trace.assert_before(mount, "init: move_mount");
     trace.assert_before("init: move_mount", "pivot_root");
-    if takes_layers_one_by_one() {
+    if linux_is_at_least(6, 8) {
         let text = in_root("layers", &root)
             .replace(utf8(&more), "MORE")
             .only(&["parent", "init"])
@@ -204,7 +195,7 @@ fn images_run_true() {
     trace.assert_before("setgroups", "setresgid(8, 8, 8)");
     trace.assert_before("setresgid(8, 8, 8)", "setresuid(7, 7, 7)");
     trace.assert_before("setresuid(7, 7, 7)", "command: execve");
-    if takes_layers_one_by_one() {
+    if linux_is_at_least(6, 8) {
         let text = normaliser("images").only(&["parent", "init"]).text(&trace);
         let own = passages(&text, &["layers", "user: enter"]);
         insta::assert_snapshot!("images_run_true", own);

@@ -4,8 +4,10 @@ use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
 use kit::{Error, Result};
+use serde_json::Value;
 
-use crate::config::{Empty, Process};
+use crate::config::{Empty, HealthCheck, Process};
+use crate::healthcheck;
 
 /// One instruction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub enum Change {
     Env(Vec<(String, String)>),
     /// `EXPOSE PORT[/PROTOCOL] …`.
     Expose(Vec<String>),
+    /// `HEALTHCHECK [OPTION …] CMD COMMAND`, or `HEALTHCHECK NONE`.
+    HealthCheck(HealthCheck),
     /// `LABEL NAME=VALUE …`.
     Label(Vec<(String, String)>),
     /// `ONBUILD INSTRUCTION`.
@@ -56,6 +60,7 @@ impl Change {
                 let all = process.exposed_ports.get_or_insert_default();
                 all.extend(ports.iter().map(|port| (port.clone(), Empty {})));
             }
+            Self::HealthCheck(check) => process.healthcheck = Some(check.clone()),
             Self::Label(pairs) => process.labels.get_or_insert_default().extend(pairs.clone()),
             Self::OnBuild(text) => process.on_build.get_or_insert_default().push(text.clone()),
             Self::StopSignal(signal) => process.stop_signal.clone_from(signal),
@@ -109,31 +114,49 @@ impl FromStr for Change {
             "CMD" => Self::Cmd(command(rest).map_err(|e| refuse(&e))?),
             "ENTRYPOINT" => Self::Entrypoint(command(rest).map_err(|e| refuse(&e))?),
             "ENV" => Self::Env(pairs(rest).map_err(|e| refuse(&e))?),
-            "EXPOSE" => Self::Expose(
-                words(rest)
-                    .and_then(|words| words.iter().map(|word| port(word)).collect())
-                    .map_err(|e: String| refuse(&e))?,
-            ),
+            "EXPOSE" => Self::Expose(exposed(rest).map_err(|e| refuse(&e))?),
+            "HEALTHCHECK" => {
+                Self::HealthCheck(healthcheck::parse(rest, command).map_err(|e| refuse(&e))?)
+            }
             "LABEL" => Self::Label(pairs(rest).map_err(|e| refuse(&e))?),
-            "ONBUILD" => Self::OnBuild(rest.to_owned()),
+            "ONBUILD" => Self::OnBuild(trigger(rest).map_err(|e| refuse(&e))?),
             "STOPSIGNAL" => Self::StopSignal(rest.to_owned()),
             "USER" => Self::User(rest.to_owned()),
-            "VOLUME" => Self::Volume(list(rest).map_err(|e| refuse(&e))?),
+            "VOLUME" => Self::Volume(volumes(rest).map_err(|e| refuse(&e))?),
             "WORKDIR" => Self::WorkDir(rest.to_owned()),
             other => {
+                let other = other.to_lowercase();
                 return Err(refuse(&format!("{other} is not a valid change command")).hint(
-                    "CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME and WORKDIR are",
+                    "cmd, entrypoint, env, expose, healthcheck, label, onbuild, stopsignal, user, volume and workdir are",
                 ));
             }
         })
     }
 }
 
-/// The list form is JSON; any other text is for the shell.
+/// The list form is JSON; any other text is for the shell, to which `[` is a command.
 fn command(text: &str) -> Result<Vec<String>, String> {
-    match text.starts_with('[') {
-        true => json(text),
-        false => Ok(["/bin/sh", "-c", text].map(str::to_owned).to_vec()),
+    match serde_json::from_str::<Vec<Value>>(text) {
+        Ok(_) => json(text),
+        Err(_) => Ok(["/bin/sh", "-c", text].map(str::to_owned).to_vec()),
+    }
+}
+
+/// What a later build is to do; not everything can be put off until then.
+fn trigger(text: &str) -> Result<String, String> {
+    let instruction = text.split_whitespace().next().unwrap_or_default();
+    match instruction.to_uppercase().as_str() {
+        "ONBUILD" => Err("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed".to_owned()),
+        own @ ("FROM" | "MAINTAINER") => Err(format!("{own} isn't allowed as an ONBUILD trigger")),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+fn volumes(text: &str) -> Result<Vec<String>, String> {
+    let volumes = list(text)?;
+    match volumes.iter().any(|path| path.trim().is_empty()) {
+        true => Err("VOLUME specified can not be an empty string".to_owned()),
+        false => Ok(volumes),
     }
 }
 
@@ -192,19 +215,26 @@ fn words(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
-/// `80`, `80/udp`, `8000-8010`; with its protocol.
-fn port(text: &str) -> Result<String, String> {
+/// Each port by itself.
+fn exposed(text: &str) -> Result<Vec<String>, String> {
+    let mut all = Vec::new();
+    for word in words(text)? {
+        all.extend(ports(&word)?);
+    }
+    Ok(all)
+}
+
+/// `80`, `80/udp`, `8000-8010`; each with its protocol.
+fn ports(text: &str) -> Result<impl Iterator<Item = String>, String> {
     let (numbers, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
     let protocol = protocol.to_lowercase();
     let is_protocol = ["tcp", "udp", "sctp"].contains(&protocol.as_str());
     let (from, to) = numbers.split_once('-').unwrap_or((numbers, numbers));
-    let is_range = match (from.parse::<u16>(), to.parse::<u16>()) {
-        (Ok(from), Ok(to)) => from > 0 && from <= to,
-        _ => false,
-    };
-    match is_protocol && is_range {
-        true => Ok(format!("{numbers}/{protocol}")),
-        false => Err(format!("{text} is not a port")),
+    match (from.parse::<u16>(), to.parse::<u16>()) {
+        (Ok(from), Ok(to)) if is_protocol && from > 0 && from <= to => {
+            Ok((from..=to).map(move |port| format!("{port}/{protocol}")))
+        }
+        _ => Err(format!("Invalid containerPort: {text}")),
     }
 }
 
@@ -232,7 +262,7 @@ mod tests {
             "cmd echo $HOME",
             "ENV A=1 B='two words' C=a\\ b",
             "ENV A 3  4",
-            "EXPOSE 80 53/UDP 8000-8010",
+            "EXPOSE 80 53/UDP 8000-8001",
             "LABEL \"a.b\"=\"c d\"",
             "ONBUILD RUN make",
             "STOPSIGNAL SIGINT",
@@ -246,7 +276,7 @@ mod tests {
         assert_eq!(process.cmd.unwrap(), ["/bin/sh", "-c", "echo $HOME"]);
         assert_eq!(process.env.unwrap(), ["B=two words", "C=a b", "A=3  4"]);
         let ports: Vec<String> = process.exposed_ports.unwrap().into_keys().collect();
-        assert_eq!(ports, ["53/udp", "80/tcp", "8000-8010/tcp"]);
+        assert_eq!(ports, ["53/udp", "80/tcp", "8000/tcp", "8001/tcp"]);
         assert_eq!(process.labels.unwrap()["a.b"], "c d");
         assert_eq!(process.on_build.unwrap(), ["RUN make"]);
         assert_eq!(process.stop_signal, "SIGINT");
@@ -257,6 +287,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_list_is_for_the_shell() {
+        let cmd = apply(&["CMD [ -f /x ] && y"]).cmd.unwrap();
+        assert_eq!(cmd, ["/bin/sh", "-c", "[ -f /x ] && y"]);
+    }
+
+    #[test]
+    fn a_health_check_has_its_options() {
+        let check = |change: &str| apply(&[change]).healthcheck.unwrap();
+        let words = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect());
+        assert_eq!(
+            check(
+                "HEALTHCHECK --interval=5m --timeout=1.5s --start-period=1m30s --retries=2 CMD curl x"
+            ),
+            HealthCheck {
+                test: words(&["CMD-SHELL", "curl x"]),
+                interval: 300_000_000_000,
+                timeout: 1_500_000_000,
+                start_period: 90_000_000_000,
+                start_interval: 0,
+                retries: 2,
+            }
+        );
+        let test = check("HEALTHCHECK cmd [\"a\", \"b\"]").test;
+        assert_eq!(test, words(&["CMD", "a", "b"]));
+        assert_eq!(check("HEALTHCHECK none").test, words(&["NONE"]));
+    }
+
+    #[test]
     fn what_means_nothing_is_refused() {
         for wrong in [
             "",
@@ -264,7 +322,17 @@ mod tests {
             "RUN make",
             "FROM x",
             "CMD [\"a\", 1]",
-            "CMD [",
+            "VOLUME \"\"",
+            "VOLUME [\" \"]",
+            "ONBUILD onbuild RUN x",
+            "ONBUILD FROM x",
+            "HEALTHCHECK x",
+            "HEALTHCHECK CMD",
+            "HEALTHCHECK NONE x",
+            "HEALTHCHECK --interval=5 CMD x",
+            "HEALTHCHECK --interval=-5s CMD x",
+            "HEALTHCHECK --retries=x CMD x",
+            "HEALTHCHECK --often CMD x",
             "ENV A",
             "ENV =1",
             "ENV A=1 B",

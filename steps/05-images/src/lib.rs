@@ -26,6 +26,7 @@ pub mod config;
 pub mod filter;
 pub mod find;
 mod glob;
+mod healthcheck;
 pub mod history;
 pub mod id;
 pub mod image;

@@ -216,10 +216,13 @@ impl Index {
                 .filter_map(|choice| Some(choice.platform.as_ref()?.to_string()))
                 .filter(|platform| !platform.starts_with("unknown"))
                 .collect();
-            Error::new(format!(
+            let error = Error::new(format!(
                 "no matching manifest for {platform} in the manifest list entries"
-            ))
-            .hint(format!("it has {}", offered.join(", ")))
+            ));
+            match offered[..] {
+                [] => error.hint("it says of no manifest for which platform it is"),
+                _ => error.hint(format!("it has {}", offered.join(", "))),
+            }
         })
     }
 }
@@ -359,6 +362,10 @@ mod tests {
         let error = index.choose(&"linux/s390x".parse().unwrap()).unwrap_err();
         let hint = error.hint_text().unwrap();
         assert_eq!(hint, "it has linux/amd64, linux/arm/v6, linux/arm/v7");
+        let index = Index { manifests: vec![] };
+        let error = index.choose(&"linux/amd64".parse().unwrap()).unwrap_err();
+        let hint = error.hint_text().unwrap();
+        assert_eq!(hint, "it says of no manifest for which platform it is");
         assert!(index.choose(&"linux/arm/v5".parse().unwrap()).is_err());
     }
 }

@@ -70,6 +70,31 @@ impl Platform {
     }
 }
 
+/// What one word alone may be, by Go's names: an operating system ...
+const SYSTEMS: [&str; 15] = [
+    "aix",
+    "android",
+    "darwin",
+    "dragonfly",
+    "freebsd",
+    "illumos",
+    "ios",
+    "js",
+    "linux",
+    "nacl",
+    "netbsd",
+    "openbsd",
+    "plan9",
+    "solaris",
+    "windows",
+];
+
+/// ... or an architecture.
+const ARCHITECTURES: [&str; 14] = [
+    "386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64",
+    "ppc64le", "riscv64", "s390x", "wasm",
+];
+
 /// Other names of the same, as containerd reads them.
 fn normal(architecture: &str, variant: Option<&str>) -> (String, Option<String>) {
     let architecture = architecture.to_lowercase();
@@ -119,8 +144,17 @@ impl FromStr for Platform {
         }
         let host = Self::host();
         match words[..] {
-            ["linux"] => Ok(host),
-            [architecture] => Ok(Self::new(&host.os, architecture, None)),
+            [os] if SYSTEMS.contains(&os.to_lowercase().as_str()) => Ok(Self {
+                os: os.to_lowercase(),
+                ..host
+            }),
+            [architecture] => {
+                let platform = Self::new(&host.os, architecture, None);
+                match ARCHITECTURES.contains(&platform.architecture.as_str()) {
+                    true => Ok(platform),
+                    false => refuse("unknown operating system or architecture"),
+                }
+            }
             [os, architecture] => Ok(Self::new(os, architecture, None)),
             [os, architecture, variant] => Ok(Self::new(os, architecture, Some(variant))),
             _ => refuse("it has too many words"),
@@ -139,6 +173,8 @@ mod tests {
             ("linux/x86_64", "linux/amd64"),
             ("Linux/AMD64/v1", "linux/amd64"),
             ("aarch64", "linux/arm64"),
+            ("windows", "windows/amd64"),
+            ("s390x", "linux/s390x"),
             ("linux/arm64/v8", "linux/arm64"),
             ("linux/arm", "linux/arm/v7"),
             ("linux/armel", "linux/arm/v6"),
@@ -146,7 +182,7 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Platform>().unwrap().to_string(), name);
         }
-        for wrong in ["", "/", "linux/", "a/b/c/d", "linux/amd 64"] {
+        for wrong in ["", "foo", "arm46", "/", "linux/", "a/b/c/d", "linux/amd 64"] {
             assert!(wrong.parse::<Platform>().is_err(), "{wrong}");
         }
     }

@@ -5,6 +5,7 @@
 
 mod accelerator;
 mod boot;
+mod host_only;
 mod image;
 mod payload;
 mod plan;

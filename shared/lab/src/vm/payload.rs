@@ -10,10 +10,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use super::host_only::Inside;
 use super::{Store, boot};
 use crate::process;
 use crate::repo::Repo;
-use crate::suite::TestProgram;
 
 /// Room for what tests write beside the repository. The file is sparse, so that it costs nothing.
 const ROOM: u64 = 1 << 30;
@@ -28,7 +28,7 @@ pub(crate) struct Payload {
     files: BTreeSet<PathBuf>,
     /// The directories outside the repository that hold programs.
     folders: BTreeSet<PathBuf>,
-    programs: Vec<TestProgram>,
+    programs: Vec<Inside>,
 }
 
 impl Payload {
@@ -51,15 +51,17 @@ impl Payload {
     }
 
     /// The same with test programs, and all the programs and examples beside them that tests may start.
-    pub(crate) fn of_tests(repo: &Repo, programs: Vec<TestProgram>) -> Result<Self> {
+    pub(crate) fn of_tests(repo: &Repo, programs: Vec<Inside>) -> Result<Self> {
         let mut payload = Self::of(
             repo,
-            programs.iter().map(|program| program.executable.as_path()),
+            programs
+                .iter()
+                .map(|inside| inside.program.executable.as_path()),
         )?;
         // target/…/debug/deps/test-1234: programs are in debug, examples in debug/examples.
         let profiles: BTreeSet<_> = programs
             .iter()
-            .filter_map(|program| program.executable.parent()?.parent())
+            .filter_map(|inside| inside.program.executable.parent()?.parent())
             .map(Path::to_owned)
             .collect();
         for profile in profiles {
@@ -124,15 +126,18 @@ impl Payload {
         Ok(disk)
     }
 
-    /// For tests/vm/run-tests: directory, program, heading.
+    /// For tests/vm/run-tests: directory, program, heading, options.
     fn program_list(&self) -> Result<String> {
         let mut list = String::new();
-        for program in &self.programs {
-            let heading = format!("{} {}", program.package, program.source);
+        for Inside { program, skip } in &self.programs {
+            let options: Vec<_> = skip.iter().map(|test| format!("--skip {test}")).collect();
             let line = format!(
-                "{}\t{}\t{heading}",
+                "{}\t{}\t{} {}\t{}",
                 utf8(&program.directory)?,
-                utf8(&program.executable)?
+                utf8(&program.executable)?,
+                program.package,
+                program.source,
+                options.join(" ")
             );
             ensure!(!line.contains('\n'), "a path with a line break: {line:?}");
             writeln!(list, "{line}")?;

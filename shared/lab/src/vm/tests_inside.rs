@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use super::host_only::{self, Inside};
 use super::payload::{Payload, quoted};
 use super::plan::{Accelerator, Hierarchy, Machine};
 use super::{Store, boot, machine};
 use crate::repo::Repo;
 use crate::report::{self, Outcome, Reader, Results};
-use crate::suite::{self, TestProgram};
+use crate::suite;
 use crate::ui::{self, say, step};
 
 /// Boots on v2 with all tests, then on v1 with those that need v1 and, but for `beside_v1`, those that need either.
@@ -26,13 +27,25 @@ pub(crate) fn run(
     step("build", "the test programs");
     let host_only = std::fs::read_to_string(repo.root.join("tests/vm/host-only"))
         .context("cannot read tests/vm/host-only")?;
-    let (inside, outside) = divide(suite::build(repo)?, &host_only)?;
+    let (inside, outside) = host_only::divide(suite::build(repo)?, &host_only, host_only::tests_of)
+        .context("tests/vm/host-only")?;
     for program in &outside {
         step(
             "vm",
             format_args!(
                 "{} {} runs on the host only",
                 program.package, program.source
+            ),
+        );
+    }
+    for Inside { program, skip } in inside.iter().filter(|inside| !inside.skip.is_empty()) {
+        step(
+            "vm",
+            format_args!(
+                "{} {}: on the host only: {}",
+                program.package,
+                program.source,
+                skip.join(", ")
             ),
         );
     }
@@ -130,68 +143,5 @@ impl Run<'_> {
             quoted(&self.repo.root),
             filters.join(" ")
         )
-    }
-}
-
-/// Divides the programs by the list of those for the host: "PACKAGE SOURCE  why". A line that fits none is an error,
-/// so that the list does not outlive what it names.
-fn divide(
-    programs: Vec<TestProgram>,
-    host_only: &str,
-) -> Result<(Vec<TestProgram>, Vec<TestProgram>)> {
-    let mut names = Vec::new();
-    for line in host_only
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-    {
-        let mut words = line.split_whitespace();
-        let (Some(package), Some(source), Some(_why)) = (words.next(), words.next(), words.next())
-        else {
-            anyhow::bail!("tests/vm/host-only: not a package, a source and a reason: {line}");
-        };
-        let named = |program: &TestProgram| program.package == package && program.source == source;
-        anyhow::ensure!(
-            programs.iter().any(named),
-            "tests/vm/host-only names {package} {source}, which is no test program"
-        );
-        names.push((package, source));
-    }
-    let is_inside = |program: &TestProgram| {
-        !names.contains(&(program.package.as_str(), program.source.as_str()))
-    };
-    Ok(programs.into_iter().partition(is_inside))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn program(package: &str, source: &str) -> TestProgram {
-        TestProgram {
-            package: package.to_owned(),
-            source: source.to_owned(),
-            executable: "/t/x".into(),
-            directory: "/r".into(),
-        }
-    }
-
-    #[test]
-    fn what_is_for_the_host_is_named_with_a_reason() {
-        let programs = || {
-            vec![
-                program("kit", "src/lib.rs"),
-                program("harness", "tests/machines.rs"),
-            ]
-        };
-        let list = "# why\n\nharness tests/machines.rs  needs Vagrant\n";
-        let (inside, outside) = divide(programs(), list).unwrap();
-        assert_eq!(inside, [program("kit", "src/lib.rs")]);
-        assert_eq!(outside, [program("harness", "tests/machines.rs")]);
-        for wrong in [
-            "harness tests/gone.rs it has gone\n",
-            "harness tests/machines.rs\n",
-        ] {
-            assert!(divide(programs(), wrong).is_err(), "{wrong}");
-        }
     }
 }

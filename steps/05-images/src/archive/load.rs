@@ -359,7 +359,9 @@ fn from_index(members: &Members<'_>, text: &[u8], platform: &Platform) -> Result
     for choice in index.manifests.iter().filter(suits) {
         // A name in full. OCI's may be a tag alone, which without a repository names nothing.
         let full = choice.names.iter().find(|name| name.contains(['/', ':']));
-        let names = full.map(|name| tag(name)).transpose()?;
+        let names = full
+            .map(|name| named(name, &choice.blob.digest))
+            .transpose()?;
         let bytes = manifest_of(members, &choice.blob, platform, 0)?;
         found.push((bytes, names.into_iter().collect()));
     }
@@ -392,6 +394,22 @@ fn manifest_of(
     }
 }
 
+/// A name in the index, which may be the digest of what it stands for.
+fn named(name: &str, digest: &Digest) -> Result<Reference> {
+    let reference: Reference = name.parse()?;
+    match reference.digest() == Some(digest) {
+        true => Ok(reference.with_digest(*digest)),
+        false => tag(name),
+    }
+}
+
+/// A name as an archive may give it. A digest says which content is meant, and whoever runs it by that relies on it: it
+/// is never taken from what merely claims it.
 fn tag(name: &str) -> Result<Reference> {
-    name.parse().map(Reference::or_latest)
+    let name: Reference = name.parse()?;
+    match name.digest() {
+        Some(_) => Err(Error::new(format!("invalid tag {:?}", name.to_string()))
+            .hint("an archive can give an image a tag; a digest comes from a registry")),
+        None => Ok(name.or_latest()),
+    }
 }

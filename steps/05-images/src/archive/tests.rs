@@ -161,6 +161,24 @@ fn older_archives_are_read() {
     assert_eq!(names(&loaded[0]), ["app:1"]);
 }
 
+#[test]
+fn a_digest_in_the_index_is_taken_if_it_is_true() {
+    let (_one, from) = store();
+    let (_two, to) = store();
+    simple(&from, "app", "x", "");
+    let mut files = files(&saved(&from, &["app"]));
+    files.remove(DOCKER_MANIFEST);
+    let index: serde_json::Value = serde_json::from_slice(&files["index.json"]).unwrap();
+    let digest = index["manifests"][0]["digest"].as_str().unwrap();
+    let name = format!("app@{digest}");
+    let text = index
+        .to_string()
+        .replace("docker.io/library/app:latest", &name);
+    files.insert("index.json".to_owned(), text.into());
+    let loaded = read(&to, &pack(&files)).unwrap();
+    assert_eq!(names(&loaded[0]), [name]);
+}
+
 /// Each is refused, with a word that says why, and leaves nothing.
 #[test]
 fn hostile_archives_are_refused() {
@@ -191,6 +209,29 @@ fn hostile_archives_are_refused() {
             "neither manifest.json nor index.json",
         ),
         ("no images", docker("[]"), "holds no image"),
+        (
+            "promises a digest",
+            Box::new(|f| {
+                let digest = format!("app@sha256:{}", "0".repeat(64));
+                let text = String::from_utf8(f[DOCKER_MANIFEST].clone()).unwrap();
+                let text = text.replace("app:latest", &digest);
+                assert!(text.contains(&digest));
+                f.insert(DOCKER_MANIFEST.to_owned(), text.into());
+            }),
+            "invalid tag",
+        ),
+        (
+            "promises a digest in the index",
+            Box::new(|f| {
+                let digest = format!("app@sha256:{}", "0".repeat(64));
+                let text = String::from_utf8(f["index.json"].clone()).unwrap();
+                let text = text.replace("docker.io/library/app:latest", &digest);
+                assert!(text.contains(&digest), "{text}");
+                f.insert("index.json".to_owned(), text.into());
+                f.remove(DOCKER_MANIFEST);
+            }),
+            "invalid tag",
+        ),
         (
             "no json",
             docker("{"),

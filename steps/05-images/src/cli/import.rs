@@ -6,7 +6,7 @@ use std::io::Read;
 use clap::Args;
 use kit::{Error, Result};
 
-use super::output::written;
+use super::output::{parsed, written};
 use super::{Settings, Streams};
 use crate::change::Change;
 use crate::import::{Import, import};
@@ -19,7 +19,7 @@ use crate::store::Store;
 pub struct Options {
     /// Apply a Dockerfile instruction to the created image (repeatable)
     #[arg(short, long, value_name = "INSTRUCTION")]
-    change: Vec<Change>,
+    change: Vec<String>,
 
     /// Set a commit message for the imported image
     #[arg(short, long)]
@@ -49,6 +49,7 @@ pub(super) fn run(
         return Err(Error::new("cannot import digest reference")
             .hint("a digest follows from the content, and cannot be given"));
     }
+    let changes: Vec<Change> = parsed(&options.change)?;
     // What Docker's history tells: a file comes to its daemon without a name.
     let mut origin = "-";
     let input: Box<dyn Read> = match options.source.as_str() {
@@ -64,7 +65,7 @@ pub(super) fn run(
     };
     let what = Import {
         name,
-        changes: options.change.clone(),
+        changes,
         message: match &options.message {
             Some(message) => message.clone(),
             None => format!("Imported from {origin}"),

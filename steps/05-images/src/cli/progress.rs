@@ -72,8 +72,8 @@ impl Default for Bars {
     }
 }
 
-const WITH_BAR: &str = "{prefix}: {msg} [{bar:50}] {bytes}/{total_bytes}";
-const WITHOUT_BAR: &str = "{prefix}: {msg}";
+pub(super) const WITH_BAR: &str = "{prefix}: {msg} [{bar:50}] {bytes}/{total_bytes}";
+pub(super) const WITHOUT_BAR: &str = "{prefix}: {msg}";
 
 impl Observer for Bars {
     fn layer(&self, layer: &Blob, event: Event) {
@@ -105,7 +105,7 @@ impl Observer for Bars {
     }
 }
 
-fn style(template: &str) -> ProgressStyle {
+pub(super) fn style(template: &str) -> ProgressStyle {
     // Only a template that is wrong has no style, and ours are not.
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())

@@ -1,13 +1,19 @@
 //! `images push`.
 
-use clap::Args;
-use kit::{Error, Result};
+use std::borrow::Cow;
+use std::collections::HashMap;
 
-use super::progress::short;
+use clap::Args;
+use indicatif::{MultiProgress, ProgressBar};
+use kit::{Error, Result};
+use layers::digest::Digest;
+
+use super::output::written;
+use super::progress::{WITH_BAR, WITHOUT_BAR, short, style};
 use super::{Settings, Streams};
-use crate::push::push;
+use crate::push::{Event, Layer, check, push};
 use crate::reference::Reference;
-use crate::registry::{Client, Pushed};
+use crate::registry::Client;
 use crate::store::Store;
 
 /// Options of `push`.
@@ -33,43 +39,47 @@ pub(super) fn run(
     streams: &mut Streams<'_>,
 ) -> Result<()> {
     let whole: Reference = options.name.parse()?;
+    let names = match options.all_tags {
+        true if !whole.is_name_only() => {
+            return Err(Error::new("tag can't be used with --all-tags/-a"));
+        }
+        true => tagged(store, &whole)?,
+        false => vec![whole.clone().or_latest()],
+    };
+    names.iter().try_for_each(check)?;
     let client = settings.client()?;
-    if !options.all_tags {
-        if whole.is_name_only() && !options.quiet {
+    if !options.quiet {
+        if !options.all_tags && whole.is_name_only() {
             streams.line("Using default tag: latest")?;
         }
-        announce(options, &whole, streams)?;
-        return push_one(options, &client, &whole.or_latest(), store, streams);
+        streams.line(format_args!(
+            "The push refers to repository [{}]",
+            whole.name()
+        ))?;
     }
-    if !whole.is_name_only() {
-        return Err(Error::new("tag can't be used with --all-tags/-a"));
-    }
-    let catalog = store.catalog()?;
-    let names: Vec<Reference> = catalog
-        .all_references()
-        .map(|(name, _)| name)
-        .filter(|name| name.name() == whole.name() && name.tag().is_some())
-        .collect();
     if names.is_empty() {
         return Err(Error::new(format!(
             "An image does not exist locally with the tag: {}",
             whole.familiar_name()
         )));
     }
-    announce(options, &whole, streams)?;
-    names
-        .iter()
-        .try_for_each(|name| push_one(options, &client, name, store, streams))
+    for name in &names {
+        push_one(options, &client, name, store, streams)?;
+    }
+    match (options.quiet, options.all_tags) {
+        (false, _) => Ok(()),
+        (true, true) => streams.line(whole.name()),
+        (true, false) => streams.line(&names[0]),
+    }
 }
 
-fn announce(options: &Options, name: &Reference, streams: &mut Streams<'_>) -> Result<()> {
-    match options.quiet {
-        true => Ok(()),
-        false => streams.line(format_args!(
-            "The push refers to repository [{}]",
-            name.name()
-        )),
-    }
+/// The names of the repository that are tags.
+fn tagged(store: &Store, whole: &Reference) -> Result<Vec<Reference>> {
+    let catalog = store.catalog()?;
+    let names = catalog.all_references().map(|(name, _)| name);
+    Ok(names
+        .filter(|name| name.name() == whole.name() && name.digest().is_none())
+        .collect())
 }
 
 fn push_one(
@@ -80,21 +90,77 @@ fn push_one(
     streams: &mut Streams<'_>,
 ) -> Result<()> {
     if options.quiet {
-        push(store, client, name, |_, _| Ok(()))?;
-        return streams.line(name);
+        return push(store, client, name, &mut |_, _| Ok(())).map(|_| ());
     }
-    let done = push(store, client, name, |layer, how| {
-        let text = match how {
-            Pushed::Already => "Layer already exists",
-            Pushed::Mounted => "Mounted",
-            Pushed::Sent(_) => "Pushed",
-        };
-        streams.line(format!("{}: {text}", short(&layer.digest)))
-    })?;
+    written(streams.out.flush())?;
+    let done = match streams.is_terminal {
+        true => {
+            let mut bars = Bars::default();
+            push(store, client, name, &mut |layer, event| {
+                bars.show(layer, event);
+                Ok(())
+            })?
+        }
+        false => push(store, client, name, &mut |layer, event| {
+            line(streams, layer, event)
+        })?,
+    };
     streams.line(format!(
         "{}: digest: {} size: {}",
         name.tag().unwrap_or_default(),
         done.digest,
         done.size
     ))
+}
+
+/// A line for each thing that happens to a layer.
+fn line(streams: &mut Streams<'_>, layer: &Layer, event: Event<'_>) -> Result<()> {
+    if matches!(event, Event::Sending(_)) {
+        return Ok(());
+    }
+    streams.line(format_args!("{}: {}", short(&layer.diff_id), word(event)))?;
+    written(streams.out.flush())
+}
+
+/// A bar for each layer that is sent.
+#[derive(Default)]
+struct Bars {
+    all: MultiProgress,
+    each: HashMap<Digest, ProgressBar>,
+}
+
+impl Bars {
+    fn show(&mut self, layer: &Layer, event: Event<'_>) {
+        let bar = self.each.entry(layer.diff_id).or_insert_with(|| {
+            let bar = self.all.add(ProgressBar::new(layer.blob.size));
+            bar.set_style(style(WITHOUT_BAR));
+            bar.set_prefix(short(&layer.diff_id));
+            bar
+        });
+        match event {
+            Event::Preparing | Event::Waiting => bar.set_message(word(event)),
+            Event::Sending(bytes) => {
+                if bar.position() == 0 {
+                    bar.set_style(style(WITH_BAR));
+                    bar.set_message(word(event));
+                }
+                bar.set_position(bytes);
+            }
+            Event::Already | Event::Mounted(_) | Event::Sent => {
+                bar.set_style(style(WITHOUT_BAR));
+                bar.finish_with_message(word(event));
+            }
+        }
+    }
+}
+
+fn word(event: Event<'_>) -> Cow<'static, str> {
+    Cow::Borrowed(match event {
+        Event::Preparing => "Preparing",
+        Event::Waiting => "Waiting",
+        Event::Sending(_) => "Pushing",
+        Event::Already => "Layer already exists",
+        Event::Mounted(from) => return format!("Mounted from {}", from.name()).into(),
+        Event::Sent => "Pushed",
+    })
 }

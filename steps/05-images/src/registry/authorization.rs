@@ -90,24 +90,40 @@ fn place(url: &Url) -> String {
     format!("{}://{}", url.scheme, url.authority)
 }
 
-/// Answers the challenge of `answer`, which came from `origin`: the header to ask with again.
+/// How a challenge is answered.
+pub(crate) struct Answered {
+    /// The header to ask with again.
+    pub(crate) header: HeaderValue,
+    /// Why it does not say who asks, although it should.
+    pub(crate) nameless: Option<Failure>,
+}
+
+/// Answers the challenge of `answer`, which came from `origin`.
+///
+/// Where credentials cannot be had, because a helper is not installed or fails, a token may still be had for nobody, as
+/// in Docker: what is public is pulled with any configuration. To push, it takes somebody.
 pub(crate) fn answer_challenge(
     exchange: &Exchange,
     origin: &Url,
     answer: &Answer,
     scopes: &[String],
-) -> Result<HeaderValue, Failure> {
+) -> Result<Answered, Failure> {
     let configuration = &exchange.configuration;
     let credential = match &configuration.credentials {
         Some(file) if may_carry_secrets(configuration, origin) => {
-            file.credential(credentials_key(&origin.authority))?
+            file.credential(credentials_key(&origin.authority))
         }
-        _ => None,
+        _ => Ok(None),
     };
     let challenges = challenges_of(answer);
     let bearer = challenges
         .iter()
         .find(|c| matches!(c, Challenge::Bearer { .. }));
+    let is_push = scopes.iter().any(|scope| scope.ends_with("push"));
+    let (credential, mut nameless) = match credential {
+        Err(error) if bearer.is_some() && !is_push => (None, Some(Failure::from(error))),
+        credential => (credential?, None),
+    };
     match (bearer.or(challenges.first()), credential) {
         (Some(challenge @ Challenge::Bearer { .. }), credential) => {
             let wanted = Wanted {
@@ -115,15 +131,21 @@ pub(crate) fn answer_challenge(
                 credential: credential.as_ref(),
                 offline: false,
             };
-            let token = fetch_token(exchange, origin, challenge, &wanted)?;
+            let token = match (fetch_token(exchange, origin, challenge, &wanted), nameless) {
+                (Err(_), Some(failure)) => return Err(failure),
+                (token, why) => {
+                    nameless = why;
+                    token?
+                }
+            };
             let header = token.header.clone();
             exchange.known.remember_token(origin, scopes, token);
-            Ok(header)
+            Ok(Answered { header, nameless })
         }
         (Some(Challenge::Basic), Some(credential)) => {
             let header = basic_header(origin, &credential)?;
             exchange.known.remember_basic(origin, &header);
-            Ok(header)
+            Ok(Answered { header, nameless })
         }
         (Some(Challenge::Basic), None) => {
             let mut refusal = answer.refusal();

@@ -97,12 +97,24 @@ impl Blob {
     fn request(&self, host: &Host, again: bool) -> Result<(Url, BodyReader<'static>), Failure> {
         let scopes = [self.repository.scope("pull")];
         let path = self.repository.path(format_args!("blobs/{}", self.digest));
-        let mut ask = Ask::get(path, &scopes);
-        ask.again = again;
-        if self.position > 0 {
-            ask = ask.header(header::RANGE, &format!("bytes={}-", self.position))?;
-        }
-        let answer = self.client.exchange.ask(host, &ask)?;
+        let whole = || Ask {
+            again,
+            ..Ask::get(path.clone(), &scopes)
+        };
+        let exchange = &self.client.exchange;
+        let answer = match self.position {
+            0 => exchange.ask(host, &whole())?,
+            position => {
+                let part = whole().header(header::RANGE, &format!("bytes={position}-"))?;
+                match exchange.ask(host, &part) {
+                    // What it does not give in parts it may give whole.
+                    Err(failure) if failure.status() == Some(416) => {
+                        exchange.ask(host, &whole())?
+                    }
+                    answer => answer?,
+                }
+            }
+        };
         let url = answer.url.clone();
         let skip = self.first_byte(&answer)?;
         let mut body = answer.body.into_reader();

@@ -198,9 +198,14 @@ impl Exchange {
         let first = self.follow(url, ask, known.as_ref())?;
         self.settle(url);
         let answer = if first.status == StatusCode::UNAUTHORIZED && first.url.same_origin(url) {
-            let header = answer_challenge(self, url, &first, ask.scopes)?;
+            let answered = answer_challenge(self, url, &first, ask.scopes)?;
             first.discard();
-            self.follow(url, ask, Some(&header))?
+            let second = self.follow(url, ask, Some(&answered.header))?;
+            match (second.status.as_u16(), answered.nameless) {
+                // What is not for everybody: then it matters why we are nobody.
+                (401 | 403, Some(failure)) => return Err(failure),
+                _ => second,
+            }
         } else {
             first
         };

@@ -6,7 +6,7 @@ mod user;
 mod view;
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
 use kit::{Error, Result};
@@ -17,7 +17,7 @@ use rootfs::Rootfs;
 pub use self::account::Account;
 pub use self::fetch::{FetchOptions, When};
 pub use self::user::User;
-use self::view::View;
+use self::view::{View, is_plain};
 use crate::change::clean;
 use crate::cli::{Settings, Streams};
 use crate::config::Process;
@@ -155,7 +155,9 @@ impl RunOptions {
         };
         let mut options = self.layers.cgroups.root()?.options_on(layers.root())?;
         options.volumes = image.volumes();
-        options.directories.extend(directory.cloned());
+        options
+            .directories
+            .extend(directory.map(|directory| image.place(directory)));
         Ok(Some(Rootfs::new(options)))
     }
 }
@@ -252,6 +254,18 @@ impl Runnable {
             false => words,
         });
         arguments
+    }
+
+    /// Where the working directory is to be made. As in Docker, a link of the image that leads to nothing says where, too.
+    fn place(&self, directory: &Path) -> PathBuf {
+        if is_plain(&self.layers, directory) {
+            return directory.to_owned();
+        }
+        // Who may not look is not kept from running: then what is there has to do.
+        match View::new(&self.layers) {
+            Ok(view) => view.place(directory),
+            Err(_) => directory.to_owned(),
+        }
     }
 
     /// The directories that the image calls volumes. They are writable also where the root is not, begin with what the

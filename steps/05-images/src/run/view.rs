@@ -1,21 +1,25 @@
 //! A look into the files of a container that is not there yet: its layers as it will see them, without its changes.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use kit::sys::descriptor::openat2;
 use kit::{Error, Result};
 use layers::overlay::Overlay;
 use layers::whiteout::Namespace;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{OFlag, open, readlinkat};
 use nix::sys::stat::Mode;
 
 /// So much of a file is read. Directories of users are not larger.
 const MOST: u64 = 16 << 20;
+
+/// So many links the kernel follows in one path (path_resolution(7)).
+const MOST_LINKS: usize = 40;
 
 /// The root directory of the container.
 #[derive(Debug)]
@@ -39,12 +43,47 @@ impl View {
             let error = failure.to_error();
             match failure.errno {
                 Errno::EPERM => error.hint(
-                    "to look a name up in an image of several layers takes root: give the user by numbers, as in -u 1000:1000",
+                    "to look a name up in an image of several layers takes root: give the user by numbers, as in -u 0",
                 ),
                 _ => error,
             }
         });
         mount.map(Self)
+    }
+
+    /// Where `directory` is, or would be, if every symbolic link on the way is followed, those that lead to nothing among
+    /// them: a path without links, which never leads above the root.
+    pub(super) fn place(&self, directory: &Path) -> PathBuf {
+        let mut place = PathBuf::from("/");
+        let mut links = 0;
+        let mut rest = reversed(directory);
+        while let Some(component) = rest.pop() {
+            match component.as_bytes() {
+                b"/" => place = PathBuf::from("/"),
+                b"." => {}
+                b".." => {
+                    place.pop();
+                }
+                _ => match self.link(&place.join(&component)) {
+                    Some(target) if links < MOST_LINKS => {
+                        links += 1;
+                        rest.extend(reversed(Path::new(&target)));
+                    }
+                    // Who goes on in a circle is told so by the kernel.
+                    Some(_) => return directory.to_owned(),
+                    None => place.push(component),
+                },
+            }
+        }
+        place
+    }
+
+    /// Where the symbolic link at `path` leads, if one is there; on the way to it is none.
+    fn link(&self, path: &Path) -> Option<OsString> {
+        let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+        let resolve = libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS;
+        let place = openat2(&self.0, &path, libc::O_PATH | libc::O_NOFOLLOW, 0, resolve).ok()?;
+        readlinkat(place, c"").ok()
     }
 
     /// The text of a file, or nothing if it is not there. What is not UTF-8 in it is replaced.
@@ -89,6 +128,27 @@ impl View {
     }
 }
 
+fn reversed(path: &Path) -> Vec<OsString> {
+    path.iter().rev().map(OsStr::to_owned).collect()
+}
+
+/// Whether one of the layers has this directory, with no link on the way. Then it takes no mount to say where it is.
+pub(super) fn is_plain(layers: &[PathBuf], directory: &Path) -> bool {
+    let Ok(relative) = directory.strip_prefix("/") else {
+        return false;
+    };
+    let Ok(relative) = CString::new(relative.as_os_str().as_bytes()) else {
+        return false;
+    };
+    let resolve = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS;
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    layers.iter().any(|layer| {
+        let wanted = libc::O_PATH | libc::O_DIRECTORY;
+        let layer = open(layer, flags, Mode::empty());
+        layer.is_ok_and(|layer| openat2(&layer, &relative, wanted, 0, resolve).is_ok())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
@@ -114,6 +174,39 @@ mod tests {
         }
         for wrong in [c"etc/loop", c"etc/fifo", c"etc"] {
             assert!(view.text(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_found_where_links_lead_to_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("root");
+        std::fs::create_dir_all(root.join("a/b")).unwrap();
+        for (link, to) in [
+            ("root", "/"),
+            ("nothing", "/nowhere/x"),
+            ("twice", "nothing/y"),
+            ("out", "../../outside"),
+            ("a/b/up", "../../a"),
+            ("loop", "loop"),
+        ] {
+            symlink(to, root.join(link)).unwrap();
+        }
+        let view = View::new(&[root]).unwrap();
+        for (path, place) in [
+            ("/", "/"),
+            ("/a/b", "/a/b"),
+            ("/a/new/b", "/a/new/b"),
+            ("/root", "/"),
+            ("/root/a", "/a"),
+            ("/nothing", "/nowhere/x"),
+            ("/nothing/z", "/nowhere/x/z"),
+            ("/twice", "/nowhere/x/y"),
+            ("/out/x", "/outside/x"),
+            ("/a/b/up/new", "/a/new"),
+            ("/loop/x", "/loop/x"),
+        ] {
+            assert_eq!(view.place(Path::new(path)), Path::new(place), "{path}");
         }
     }
 }

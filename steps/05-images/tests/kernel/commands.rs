@@ -222,16 +222,20 @@ fn bad_words_are_refused() {
             "No such image: none:latest",
         ),
         (&["run", "--pull", "sometimes", "app"], "invalid value"),
-        (
-            &["import", "-c", "RUN x", "-"],
-            "not a valid change command",
-        ),
         (&["load", "--platform", "a/b/c/d"], "not a platform"),
         (&["rm"], "IMAGE"),
     ] {
         let output = images(arguments).output().assert_code(125);
         assert!(output.err().contains(words), "{output}");
     }
+    refused(
+        &["import", "-c", "RUN x", "-"],
+        "run is not a valid change command",
+    );
+    refused(
+        &["tag", "app", "sha256:x"],
+        "refusing to create an ambiguous tag using digest algorithm as name",
+    );
     let digest = format!("app@sha256:{}", "0".repeat(64));
     refused(
         &["tag", "app", &digest],

@@ -27,6 +27,7 @@ pub(crate) fn tests() -> Vec<Test> {
             needs,
             we_run_what_docker_builds,
         ),
+        test("a_push_reads_as_dockers", needs, a_push_reads_as_dockers),
     ]
 }
 
@@ -163,4 +164,74 @@ fn we_run_what_docker_builds() {
         images(&["run", &name]).output().assert_code(0).out(),
         expected
     );
+}
+
+/// More layers than Docker begins with at once: first pushed, then there, then in another repository, then all tags.
+fn a_push_reads_as_dockers() {
+    let (docker, registry) = (Docker::start(), registry());
+    let at = |name: &str| format!("{}/{name}", registry.address());
+    fs::create_dir_all(path("context")).unwrap();
+    let mut dockerfile = "FROM scratch\n".to_owned();
+    for layer in 0..7 {
+        fs::write(path(&format!("context/{layer}")), layer.to_string()).unwrap();
+        dockerfile += &format!("COPY {layer} /{layer}\n");
+    }
+    fs::write(path("context/Dockerfile"), dockerfile).unwrap();
+    docker.done(&["build", "-t", "app", &path("context")]);
+    docker.done(&["save", "-o", &path("app.tar"), "app"]);
+    done(&["load", "-i", &path("app.tar")]);
+    for (name, other) in [("user/app", "other"), ("user/app:2", "other:2")] {
+        for name in [at("docker/") + name, at("docker/") + other] {
+            docker.done(&["tag", "app", &name]);
+        }
+        for name in [at("images/") + name, at("images/") + other] {
+            done(&["tag", "app", &name]);
+        }
+    }
+    for arguments in [
+        "push NAME/user/app",
+        "push NAME/user/app:latest",
+        "push NAME/other:2",
+        "push -a NAME/other",
+        "push -q NAME/other",
+        "push -a -q NAME/other",
+        "push NAME/none",
+        "push -a NAME/none",
+        "push -q NAME/none",
+        "push -a NAME/other:2",
+        "push NAME/other@sha256:0000000000000000000000000000000000000000000000000000000000000000",
+    ] {
+        let words = |whose: &str| arguments.replace("NAME", &at(whose));
+        let theirs = docker
+            .command(&words("docker").split(' ').collect::<Vec<_>>())
+            .output();
+        let ours = images(&words("images").split(' ').collect::<Vec<_>>()).output();
+        assert_eq!(ours.code, theirs.code, "{arguments}: {ours}");
+        assert_eq!(lines(&ours), lines(&theirs), "{arguments}");
+        // Two of seven are not among the first five.
+        let count = |word: &str| ours.out().matches(word).count();
+        assert_eq!(
+            count(": Waiting\n") * 7,
+            count(": Preparing\n") * 2,
+            "{ours}"
+        );
+    }
+    let digests = ["image", "inspect", "-f", "{{len .RepoDigests}}", "app"];
+    assert_eq!(done(&digests[1..]).out(), docker.done(&digests).out());
+}
+
+/// What a push says, but for who says it and in which order. The digests differ: the archive has the layers unpacked.
+/// Which layers wait in Docker depends on how fast the others are.
+fn lines(output: &Output) -> Vec<String> {
+    let out = output
+        .out()
+        .replace("/docker/", "/images/")
+        .replace("from docker/", "from images/");
+    let mut lines: Vec<String> = out
+        .lines()
+        .filter(|line| !line.ends_with(": Waiting"))
+        .map(|line| line.split("sha256:").next().unwrap_or(line).to_owned())
+        .collect();
+    lines.sort();
+    lines
 }

@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use harness::{Need, Run, Running, Test, eventually, test};
+use layers::digest::Digest;
 
 use crate::made::{done, file_system, images, path, refused, stored};
 
@@ -15,6 +16,11 @@ pub(crate) fn tests() -> Vec<Test> {
     ];
     vec![
         test("what_is_pushed_is_pulled", needs, what_is_pushed_is_pulled),
+        test(
+            "a_layer_that_is_there_twice_is_pushed_once",
+            needs,
+            a_layer_that_is_there_twice_is_pushed_once,
+        ),
         test(
             "what_skopeo_pushes_is_pulled",
             skopeo,
@@ -82,11 +88,27 @@ fn what_is_pushed_is_pulled() {
         pushed.starts_with(&format!("The push refers to repository [{name}]\n")),
         "{pushed}"
     );
-    assert!(pushed.contains(": Pushed\n1: digest: sha256:"), "{pushed}");
+    // A layer is called by what it is, not by how it is packed.
+    let layers = ["inspect", "-f", "{{index .RootFS.Layers 0}}", &id];
+    let layer = done(&layers).out()["sha256:".len()..][..12].to_owned();
+    let shown = format!("{layer}: Preparing\n{layer}: Pushed\n1: digest: sha256:");
+    assert!(pushed.contains(&shown), "{pushed}");
     let again = done(&["push", &format!("{name}:1")]).out();
     assert!(again.contains(": Layer already exists\n"), "{again}");
+    let digests = ["inspect", "-f", "{{join .RepoDigests \" \"}}", &id];
+    let known = done(&digests).out();
+    assert!(known.starts_with(&format!("{name}@sha256:")), "{known}");
+    let other = format!("{}/other", registry.0);
+    done(&["tag", &id, &other]);
+    let mounted = done(&["push", &other]).out();
+    let shown = format!("{layer}: Mounted from user/app\n");
+    assert!(mounted.contains(&shown), "{mounted}");
+    done(&["rm", &other]);
     done(&["tag", &format!("{name}:1"), &name]);
-    assert_eq!(done(&["push", "-a", "-q", &name]).out().lines().count(), 2);
+    assert_eq!(
+        done(&["push", "-a", "-q", &name]).out(),
+        format!("{name}\n")
+    );
     done(&["rm", "-f", &id]);
     assert_eq!(stored(), [""; 0]);
 
@@ -140,6 +162,37 @@ fn what_is_pushed_is_pulled() {
     assert!(all.contains(&status), "{all}");
     let all = done(&["push", "-a", &name]).out();
     assert_eq!(all.matches("The push refers to").count(), 1, "{all}");
+}
+
+fn a_layer_that_is_there_twice_is_pushed_once() {
+    let registry = registry();
+    let layer = file_system("one", "one");
+    let diff_id = Digest::of(std::fs::read(&layer).unwrap());
+    let folder = path("twice");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::rename(&layer, format!("{folder}/layer.tar")).unwrap();
+    let config = format!(
+        r#"{{"architecture":"amd64","os":"linux","rootfs":{{"type":"layers","diff_ids":["{diff_id}","{diff_id}"]}}}}"#
+    );
+    std::fs::write(format!("{folder}/config.json"), config).unwrap();
+    let name = format!("{}/twice:1", registry.0);
+    let manifest = format!(
+        r#"[{{"Config":"config.json","RepoTags":["{name}"],"Layers":["layer.tar","layer.tar"]}}]"#
+    );
+    std::fs::write(format!("{folder}/manifest.json"), manifest).unwrap();
+    let archive = path("twice.tar");
+    let files = ["layer.tar", "config.json", "manifest.json"];
+    Run::new("tar")
+        .args(["-C", &folder, "-cf", &archive])
+        .args(files)
+        .output()
+        .assert_code(0);
+    done(&["load", "-i", &archive]);
+    let pushed = done(&["push", &name]).out();
+    let count = |word: &str| pushed.matches(word).count();
+    assert_eq!(count(": Preparing\n"), 2, "{pushed}");
+    assert_eq!(count(": Pushed\n"), 1, "{pushed}");
+    assert_eq!(count(": Layer already exists\n"), 0, "{pushed}");
 }
 
 fn what_skopeo_pushes_is_pulled() {

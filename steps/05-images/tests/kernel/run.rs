@@ -32,6 +32,11 @@ pub(crate) fn tests() -> Vec<Test> {
             a_working_directory_is_made,
         ),
         test(
+            "a_working_directory_is_where_links_lead",
+            needs,
+            a_working_directory_is_where_links_lead,
+        ),
+        test(
             "a_volume_is_writable_where_the_root_is_not",
             needs,
             a_volume_is_writable_where_the_root_is_not,
@@ -248,6 +253,48 @@ fn a_working_directory_is_made() {
         .output();
     assert_eq!(out.code, Some(125), "{out}");
     assert!(!std::path::Path::new(&path("new")).exists());
+}
+
+fn a_working_directory_is_where_links_lead() {
+    busybox("app", &[]);
+    let links = path("links");
+    std::fs::create_dir(&links).unwrap();
+    for (link, to) in [
+        ("real", "/etc"),
+        ("root", "/"),
+        ("nothing", "/nowhere/x"),
+        ("below", "nothing/y"),
+        ("out", "../../../outside"),
+        ("loop", "loop"),
+    ] {
+        std::os::unix::fs::symlink(to, format!("{links}/{link}")).unwrap();
+    }
+    let archive = path("busybox.tar");
+    Run::new("tar")
+        .args(["-C", &links, "-rf", &archive, "."])
+        .output()
+        .assert_code(0);
+    for (directory, is) in [
+        ("/real", "/etc"),
+        ("/real/..", "/"),
+        ("/root", "/"),
+        ("/root/new", "/new"),
+        ("/nothing", "/nowhere/x"),
+        ("/nothing/z", "/nowhere/x/z"),
+        ("/below", "/nowhere/x/y"),
+        ("/out", "/outside"),
+    ] {
+        done(&[
+            "import",
+            "-c",
+            &format!("WORKDIR {directory}"),
+            &archive,
+            "linked",
+        ]);
+        let output = run(&["linked", "pwd", "-P"]).assert_code(0);
+        assert_eq!(output.out().trim(), is, "{directory}");
+    }
+    run(&["-w", "/loop", "linked", "pwd"]).assert_code(125);
 }
 
 fn a_volume_is_writable_where_the_root_is_not() {

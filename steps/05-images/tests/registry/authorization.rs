@@ -34,6 +34,11 @@ pub(crate) fn tests() -> Vec<Test> {
             nobody_gets_a_token,
         ),
         test(
+            "nobody_is_enough_for_what_is_public",
+            &[],
+            nobody_is_enough_for_what_is_public,
+        ),
+        test(
             "an_identity_token_is_exchanged",
             &[],
             an_identity_token_is_exchanged,
@@ -196,6 +201,28 @@ fn nobody_gets_a_token() {
     manifest(&client, "reg.test").unwrap();
     assert_eq!(secrets_of(&auth), [None]);
     assert!(!auth.lines()[0].contains("account"));
+}
+
+fn nobody_is_enough_for_what_is_public() {
+    let network = Network::new();
+    let _public = network.host("reg.test", guarded("https://auth.test/token", "nobody"));
+    let _private = network.host("own.test", guarded("https://auth.test/token", "somebody"));
+    let _clear = network.host("basic.test", |_| {
+        Reply::new(401).header("WWW-Authenticate", "Basic realm=\"x\"")
+    });
+    let auth = network.host("auth.test", |_| Reply::ok(r#"{"token": "nobody"}"#));
+    let client = Client::new(Configuration {
+        credentials: Some(config_file(r#"{"credsStore": "drydock-none"}"#)),
+        ..network.configuration()
+    });
+    manifest(&client, "reg.test").unwrap();
+    assert_eq!(secrets_of(&auth), [None]);
+    for host in ["own.test", "basic.test"] {
+        assert_error(
+            manifest(&client, host),
+            "cannot run the credential helper docker-credential-drydock-none",
+        );
+    }
 }
 
 fn an_identity_token_is_exchanged() {

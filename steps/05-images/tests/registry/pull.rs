@@ -17,6 +17,11 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         test("a_blob_goes_on_where_it_broke_off", &[], a_blob_goes_on),
         test(
+            "a_registry_that_refuses_a_range_sends_all",
+            &[],
+            a_refused_range,
+        ),
+        test(
             "a_blob_is_sent_again_from_the_start",
             &[],
             a_blob_is_sent_again,
@@ -114,6 +119,15 @@ fn a_blob_goes_on() {
         BLOB.as_bytes()
     );
     assert_eq!(ranges(&registry), [None, Some("bytes=10-".into())]);
+}
+
+fn a_refused_range() {
+    let registry = scripted(vec![cut_short(), Reply::new(416), Reply::ok(BLOB)]);
+    assert_eq!(
+        blob(&client(), &registry.authority(), 0).unwrap(),
+        BLOB.as_bytes()
+    );
+    assert_eq!(ranges(&registry), [None, Some("bytes=10-".into()), None]);
 }
 
 fn a_blob_is_sent_again() {
