@@ -1,13 +1,14 @@
 //! The directory that `unpack` makes a layer of: it is whole, or it is not there.
 
 use std::ffi::CString;
-use std::fs::{self, File, Permissions, TryLockError};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use kit::{Error, Result};
+use nix::unistd::geteuid;
 
 use crate::directories::remove_tree;
 use crate::remove::remove;
@@ -34,7 +35,7 @@ impl<'a> Target<'a> {
             _ => path.to_owned(),
         };
         let file = match place == path {
-            true => lock(path, path)?,
+            true => lock(path, path, open(path, 0)?)?,
             false => make(path, &place)?,
         };
         let target = Self { path, place, file };
@@ -87,18 +88,45 @@ fn make(path: &Path, place: &Path) -> Result<File> {
     let fails = |e| Error::io("make the directory", path, &e);
     fs::create_dir_all(place.parent().unwrap_or(place)).map_err(fails)?;
     if fs::symlink_metadata(place).is_ok() {
-        // Of one who was killed. Owner, mode and attributes can be on it: no entry of ours need replace them.
-        let _dead = lock(path, place)?;
-        remove_tree(place)?;
+        remove_dead(path, place)?;
     }
     fs::create_dir(place).map_err(fails)?;
-    let file = lock(path, place)?;
+    let file = lock(path, place, open(place, libc::O_NOFOLLOW)?)?;
     // Whatever our umask is, users in a container must find their way through it.
-    fs::set_permissions(place, Permissions::from_mode(0o755)).map_err(fails)?;
+    file.set_permissions(Permissions::from_mode(0o755))
+        .map_err(fails)?;
     Ok(file)
 }
 
-fn lock(path: &Path, place: &Path) -> Result<File> {
+/// Removes what one who was killed has left. Owner, mode and attributes can be on it: no entry of ours need replace them.
+fn remove_dead(path: &Path, place: &Path) -> Result<()> {
+    let file = open(place, libc::O_NOFOLLOW)?;
+    let status = file
+        .metadata()
+        .map_err(|e| Error::io("look at", place, &e))?;
+    // In /tmp somebody else could have made it, for us to empty.
+    if status.uid() != geteuid().as_raw() {
+        return Err(Error::new(format!(
+            "{} is in the way, and belongs to user {}",
+            place.display(),
+            status.uid()
+        ))
+        .hint("it is made by who unpacks a layer there: if nobody does, remove it"));
+    }
+    let _locked = lock(path, place, file)?;
+    remove_tree(place)
+}
+
+fn open(directory: &Path, flags: libc::c_int) -> Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_DIRECTORY | flags)
+        .open(directory)
+        .map_err(|e| Error::io("open the directory", directory, &e))
+}
+
+/// Locks `file`, which is what was found at `place`.
+fn lock(path: &Path, place: &Path, file: File) -> Result<File> {
     let fails = |e| Error::io("lock", place, &e);
     let in_use = || {
         Error::new(format!(
@@ -107,7 +135,6 @@ fn lock(path: &Path, place: &Path) -> Result<File> {
         ))
         .hint(HINT)
     };
-    let file = File::open(place).map_err(|e| Error::io("open the directory", place, &e))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(in_use()),

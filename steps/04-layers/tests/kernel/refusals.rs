@@ -22,6 +22,11 @@ pub(crate) fn tests() -> Vec<Test> {
         test("an_archive_for_a_terminal", &[], an_archive_for_a_terminal),
         test("half_a_layer", &ROOT, half_a_layer),
         test("what_the_dead_have_left", &ROOT, what_the_dead_have_left),
+        test(
+            "what_others_have_put_there",
+            &ROOT,
+            what_others_have_put_there,
+        ),
         test("a_directory_in_use", &ROOT, a_directory_in_use),
         test("a_root_for_everyone", &ROOT, a_root_for_everyone),
         test(
@@ -163,6 +168,35 @@ fn what_the_dead_have_left() {
         "{shown}"
     );
     assert!(!left.exists());
+}
+
+/// Whoever may write beside the layer does not say what is emptied, nor where the layer goes.
+fn what_others_have_put_there() {
+    let here = harness::directory();
+    let victim = fresh("victim");
+    fs::write(victim.join("precious"), "").unwrap();
+    let archive = archive(&[entry(b"file", Kind::File { size: 1 })]);
+    let refused = || {
+        let run = unpack(&archive, "layer".as_ref(), &[]).current_dir(&here);
+        let error = run.output().assert_code(125).err();
+        assert!(!here.join("layer").exists());
+        error
+    };
+    let planted = here.join(".layer.unpacking");
+    std::os::unix::fs::symlink(&victim, &planted).unwrap();
+    let error = refused();
+    assert!(
+        error.contains("ENOTDIR") || error.contains("ELOOP"),
+        "{error}"
+    );
+    assert_eq!(fs::read_dir(&victim).unwrap().count(), 1);
+
+    fs::remove_file(&planted).unwrap();
+    fs::create_dir(&planted).unwrap();
+    std::os::unix::fs::chown(&planted, Some(1000), Some(1000)).unwrap();
+    let error = refused();
+    assert!(error.contains("belongs to user 1000"), "{error}");
+    assert!(planted.exists());
 }
 
 fn a_directory_in_use() {
