@@ -1,14 +1,13 @@
 //! Reading an archive as a stream, one entry at a time.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use kit::{Error, Result};
 
 use super::entry::{Entry, Kind, Time};
 use super::header::{BLOCK, Header, field};
-use super::pax;
-use super::sparse::{self, Extent, Map};
+use super::overrides::{Overrides, Sparse};
+use super::sparse::{self, Extent};
 
 /// What an archive may ask for; beyond it, it is refused as hostile.
 #[derive(Clone, Copy, Debug)]
@@ -328,82 +327,6 @@ impl<R: Read> Reader<R> {
     }
 }
 
-/// What extension headers say about the entry after them.
-#[derive(Debug, Default)]
-struct Overrides {
-    /// Whether there was such a header, so that an entry must follow.
-    is_pending: bool,
-    /// GNU's long names.
-    long_path: Option<Vec<u8>>,
-    long_link: Option<Vec<u8>>,
-    path: Option<Vec<u8>>,
-    /// The name of a sparse file; `path`, wherever it stands, is then one that GNU tar has made up.
-    sparse_name: Option<Vec<u8>>,
-    link: Option<Vec<u8>>,
-    size: Option<u64>,
-    uid: Option<u64>,
-    gid: Option<u64>,
-    mtime: Option<Time>,
-    xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
-    sparse: Option<Sparse>,
-}
-
-#[derive(Debug, Default)]
-struct Sparse {
-    map: Map,
-    /// PAX 1.0: the map stands before the data.
-    in_data: bool,
-}
-
-impl Overrides {
-    /// A PAX header takes the place of the one before it.
-    fn without_pax(self) -> Self {
-        Self {
-            is_pending: self.is_pending,
-            long_path: self.long_path,
-            long_link: self.long_link,
-            ..Self::default()
-        }
-    }
-
-    fn read_pax(&mut self, body: &[u8]) -> Result<()> {
-        let mut offset = None;
-        for (key, value) in pax::records(body)? {
-            // An empty one takes back what was said before (pax(1)).
-            let some = Some(value).filter(|value| !value.is_empty());
-            match key {
-                b"path" => self.path = some.map(<[u8]>::to_vec),
-                b"linkpath" => self.link = some.map(<[u8]>::to_vec),
-                b"size" => self.size = some.map(pax::number).transpose()?,
-                b"uid" => self.uid = some.map(pax::number).transpose()?,
-                b"gid" => self.gid = some.map(pax::number).transpose()?,
-                b"mtime" => self.mtime = some.map(pax::time).transpose()?,
-                b"GNU.sparse.name" => self.sparse_name = Some(value.to_vec()),
-                b"GNU.sparse.size" | b"GNU.sparse.realsize" => {
-                    self.sparse().map.size = pax::number(value)?;
-                }
-                b"GNU.sparse.major" => self.sparse().in_data = value == b"1",
-                b"GNU.sparse.map" => sparse::pax_0_1(&mut self.sparse().map, value)?,
-                b"GNU.sparse.offset" => offset = Some(pax::number(value)?),
-                b"GNU.sparse.numbytes" => {
-                    let offset = offset.take().ok_or_else(truncated)?;
-                    self.sparse().map.push(offset, pax::number(value)?)?;
-                }
-                _ => {
-                    if let Some(name) = key.strip_prefix(pax::XATTR) {
-                        self.xattrs.insert(name.to_vec(), value.to_vec());
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn sparse(&mut self) -> &mut Sparse {
-        self.sparse.get_or_insert_default()
-    }
-}
-
 fn id(from_pax: Option<u64>, header: &Header, field: std::ops::Range<usize>) -> Result<u32> {
     let id = match from_pax {
         Some(id) => id,
@@ -433,7 +356,7 @@ fn until_nul(mut text: Vec<u8>) -> Vec<u8> {
     text
 }
 
-fn truncated() -> Error {
+pub(super) fn truncated() -> Error {
     Error::new("the archive is truncated: it ends in the middle of an entry")
 }
 

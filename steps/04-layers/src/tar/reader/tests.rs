@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::*;
 
 /// pax(1): an empty value takes back what was said before, so that the header block is asked.
