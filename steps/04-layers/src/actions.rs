@@ -1,10 +1,11 @@
 //! What can be done with a layer while nothing runs on it: unpack, pack and compare. Later steps take it over.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use kit::Result;
 use kit::program::{note, show};
+use kit::{Error, Result};
 
 use crate::cli::{DiffOptions, PackOptions, UnpackOptions};
 
@@ -27,6 +28,10 @@ impl Action {
     pub fn run(&self) -> Result<ExitCode> {
         match self {
             Self::Unpack(options) => show(format!("{}\n", options.unpack()?).as_bytes()),
+            Self::Pack(_) if std::io::stdout().is_terminal() => {
+                Err(Error::new("cowardly refusing to pack to a terminal")
+                    .hint("redirect it: `pack DIR >archive.tar`"))
+            }
             Self::Pack(options) => {
                 if let Some(sentence) = options.pack(std::io::stdout().lock())? {
                     note(&sentence);

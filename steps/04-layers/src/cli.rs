@@ -17,6 +17,7 @@ use crate::extract::{Options, extract};
 use crate::layers::{Layers, Writable};
 use crate::pack::pack;
 use crate::tar::Limits;
+use crate::target::Target;
 use crate::whiteout::Namespace;
 
 /// Options of `run`.
@@ -131,10 +132,13 @@ impl UnpackOptions {
                 Box::new(File::open(path).map_err(|e| Error::io("open the archive", path, &e))?)
             }
         };
-        make_empty(&self.directory)?;
-        let mut input = Digesting::new(decompress(input)?);
-        extract(&mut input, &self.directory, options)?;
-        Ok(input.finish().0)
+        let target = Target::claim(&self.directory)?;
+        let unpacked = unpack_into(target.place(), input, options)
+            .and_then(|digest| target.show().map(|()| digest));
+        if unpacked.is_err() {
+            target.clear();
+        }
+        unpacked
     }
 
     fn limits(&self) -> Limits {
@@ -147,15 +151,10 @@ impl UnpackOptions {
     }
 }
 
-fn make_empty(directory: &Path) -> Result<()> {
-    std::fs::create_dir_all(directory)
-        .map_err(|e| Error::io("make the directory", directory, &e))?;
-    let mut entries = std::fs::read_dir(directory).map_err(|e| Error::io("list", directory, &e))?;
-    match entries.next() {
-        None => Ok(()),
-        Some(_) => Err(Error::new(format!("{} is not empty", directory.display()))
-            .hint("a layer is unpacked into a directory of its own")),
-    }
+fn unpack_into(directory: &Path, input: Box<dyn Read>, options: Options) -> Result<Digest> {
+    let mut input = Digesting::new(decompress(input)?);
+    extract(&mut input, directory, options)?;
+    Ok(input.finish().0)
 }
 
 /// Options of `pack`.

@@ -1,6 +1,6 @@
 //! Layers come compressed; which way, their first bytes say.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufReader, Cursor, Read};
 
 use kit::{Error, Result};
 
@@ -21,22 +21,56 @@ impl Compression {
         match beginning {
             [0x1f, 0x8b, ..] => Self::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
-            // A frame to be skipped, which may stand first (RFC 8878, 3.1.2).
+            // A frame to be skipped, which pzstd begins with.
             [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
             _ => Self::None,
         }
     }
 }
 
+/// A compression that image layers do not come in, by its magic number.
+fn foreign(beginning: &[u8]) -> Option<&'static str> {
+    Some(match beginning {
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => "xz",
+        [
+            b'B',
+            b'Z',
+            b'h',
+            b'1'..=b'9',
+            b'1',
+            b'A',
+            b'Y',
+            b'&',
+            b'S',
+            b'Y',
+        ] => "bzip2",
+        [0x04, 0x22, 0x4d, 0x18, ..] => "lz4",
+        _ => return None,
+    })
+}
+
+/// So many bytes tell which it is.
+const MAGIC: u64 = 10;
+
 /// `input` as it was before it was compressed. How much may come out of it is for the reader of the archive to limit: a
 /// few bytes can be made to stand for any number.
 ///
 /// # Errors
-/// Nothing can be read, or a frame begins that asks for more memory than there should be.
-pub fn decompress<'a>(input: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
-    let mut input = BufReader::with_capacity(1 << 16, input);
+/// Nothing can be read, or it is compressed in another way.
+pub fn decompress<'a>(mut input: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
     let fails = |e| Error::io("read", "the archive", &e);
-    let compression = Compression::of(input.fill_buf().map_err(fails)?);
+    // A pipe or a connection may give them one by one.
+    let mut beginning = Vec::new();
+    let taken = input.by_ref().take(MAGIC).read_to_end(&mut beginning);
+    taken.map_err(fails)?;
+    if let Some(name) = foreign(&beginning) {
+        return Err(Error::new(format!(
+            "it is compressed with {name}, which is not supported"
+        ))
+        .hint(format!("decompress it first: {name} -dc FILE | …")));
+    }
+    let compression = Compression::of(&beginning);
+    let input = BufReader::with_capacity(1 << 16, Cursor::new(beginning).chain(input));
     Ok(match compression {
         Compression::None => Box::new(input),
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
@@ -84,15 +118,41 @@ mod tests {
         );
     }
 
-    /// As pzstd begins, and as zstd:chunked ends, whose list of files stands in such a frame.
+    /// As pzstd writes it: a frame that says how long the next one is.
     #[test]
-    fn frames_to_be_skipped_are_skipped() {
-        let text = zstd::encode_all(&b"text"[..], 1).unwrap();
-        for magic in [0x50, 0x5f] {
-            let skipped = [magic, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, b'm', b'o', b'r', b'e'];
-            let all = [&skipped[..], &text, &skipped, &text, &skipped].concat();
-            assert_eq!(plain(&all).unwrap(), b"texttext");
+    fn a_frame_to_be_skipped_may_come_first() {
+        let skipped = [&b"\x50\x2a\x4d\x18\x04\0\0\0abcd"[..]].concat();
+        let whole = [skipped, zstd::encode_all(&b"text"[..], 1).unwrap()].concat();
+        assert_eq!(plain(&whole).unwrap(), b"text");
+    }
+
+    /// A pipe gives what there is, be it a single byte.
+    #[test]
+    fn the_beginning_may_come_in_pieces() {
+        for whole in [
+            gzip(b"text"),
+            zstd::encode_all(&b"text"[..], 1).unwrap(),
+            b"text".to_vec(),
+        ] {
+            let mut text = String::new();
+            let pieces = (&whole[..1]).chain(&whole[1..3]).chain(&whole[3..]);
+            let mut plain = decompress(pieces).unwrap();
+            plain.read_to_string(&mut text).unwrap();
+            assert_eq!(text, "text");
         }
+    }
+
+    #[test]
+    fn what_is_known_and_not_taken_is_named() {
+        for (beginning, name) in [
+            (&b"\xfd7zXZ\0\0"[..], "xz"),
+            (b"BZh91AY&SY", "bzip2"),
+            (b"\x04\x22\x4d\x18rest", "lz4"),
+        ] {
+            let error = decompress(beginning).err().unwrap().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+        assert!(decompress(&b"BZh"[..]).is_ok());
     }
 
     #[test]

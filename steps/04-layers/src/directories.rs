@@ -191,6 +191,10 @@ pub(crate) fn remove_tree(path: &Path) -> Result<()> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(Error::new(format!("{} cannot be removed", path.display())));
     };
+    // A relative path of one component has an empty one.
+    let parent = Some(parent)
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let directory = File::open(parent).map_err(|e| Error::io("open", parent, &e))?;
     let name = CString::new(name.as_bytes())
         .map_err(|_| Error::new(format!("{} holds a NUL byte", path.display())))?;

@@ -56,7 +56,7 @@ fn options(overlay: &Overlay, lower: &[OwnedFd]) -> nix::Result<CString> {
     if let Some((upper, work)) = overlay.upper_and_work() {
         for (key, path) in [("upperdir", upper), ("workdir", work)] {
             options.extend(format!(",{key}=").bytes());
-            options.extend(escaped(path.to_bytes()));
+            options.extend(path.to_bytes());
         }
     }
     for (key, value) in overlay.options() {
@@ -71,14 +71,6 @@ fn options(overlay: &Overlay, lower: &[OwnedFd]) -> nix::Result<CString> {
         return Err(Errno::E2BIG);
     }
     CString::new(options).map_err(|_| Errno::EINVAL)
-}
-
-/// A comma would begin the next option, and a backslash escapes it.
-fn escaped(path: &[u8]) -> impl Iterator<Item = u8> {
-    path.iter().flat_map(|byte| {
-        let escape = matches!(byte, b',' | b'\\').then_some(b'\\');
-        escape.into_iter().chain([*byte])
-    })
 }
 
 #[cfg(test)]

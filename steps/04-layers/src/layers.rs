@@ -77,7 +77,7 @@ impl Mechanism for Layers {
             true => Namespace::User,
             false => Namespace::here(),
         };
-        let lower = writable::directories(&self.lower)?;
+        let lower = writable::directories(&self.lower, namespace)?;
         let overlay = Overlay::new(&lower, namespace)?;
         self.ready = Some(match &self.writable {
             Writable::Scratch => {

@@ -15,6 +15,7 @@
 //! | `diff.rs`, `lower.rs` | what a layer changes |
 //! | `digest.rs`, `compression.rs` | what an archive is called, and how it travels |
 //! | `store.rs`, `directories.rs` | how layers are kept: an interface, and the plain way |
+//! | `target.rs` | the directory that a user has a layer unpacked into |
 //! | `cli.rs`, `actions.rs` | what a user can ask for, here and in the steps to come |
 
 pub mod actions;
@@ -34,6 +35,7 @@ pub mod pack;
 mod remove;
 pub mod store;
 pub mod tar;
+mod target;
 pub mod whiteout;
 mod writable;
 

@@ -24,6 +24,7 @@ pub struct Overlay {
     namespace: Namespace,
 }
 
+/// Escaped: of these paths the kernel takes a backslash away, however it is given them; of lower ones it does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Writable {
     upper: CString,
@@ -67,8 +68,8 @@ impl Overlay {
     /// A path that is relative.
     pub fn writable(mut self, upper: &Path, work: &Path) -> Result<Self> {
         self.writable = Some(Writable {
-            upper: absolute(upper)?,
-            work: absolute(work)?,
+            upper: escaped(absolute(upper)?)?,
+            work: escaped(absolute(work)?)?,
         });
         Ok(self)
     }
@@ -169,6 +170,9 @@ impl Overlay {
                  another file system than its work directory, or without extended attributes; `dmesg | tail` says which"
             }
             (MOUNT, Errno::EBUSY) => "the upper or work directory is in use by another mount",
+            (MOUNT, Errno::ELOOP) => {
+                "a layer is given twice, or lies in another: each needs a directory of its own"
+            }
             (MOUNT, Errno::ESTALE) => "the upper directory belongs to other layers",
             (MOUNT | ADD_UPPER, Errno::EACCES) => {
                 "the user that --uid-map makes root may not enter a directory on the way, such as the data root: give \
@@ -187,6 +191,18 @@ impl Overlay {
 const MOUNT: &str = "mount the layers, topmost";
 const ADD_LAYER: &str = "add the layer";
 const ADD_UPPER: &str = "add the writable layer";
+
+/// A backslash escapes what follows; in a string of options, a comma would begin the next one.
+fn escaped(path: CString) -> Result<CString> {
+    let mut text = Vec::new();
+    for byte in path.into_bytes() {
+        if matches!(byte, b',' | b'\\') {
+            text.push(b'\\');
+        }
+        text.push(byte);
+    }
+    CString::new(text).map_err(|_| Error::new("a path holds a NUL byte"))
+}
 
 fn absolute(path: &Path) -> Result<CString> {
     if !path.is_absolute() {

@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, major, minor};
 
-use crate::attributes;
+use crate::attributes::{self, Attributes};
 use crate::names::{open_below, sorted_names};
 use crate::tar::{Entry, Kind, Time, Writer};
 use crate::whiteout::{Namespace, OPAQUE, PREFIX, Whiteout};
@@ -82,6 +82,7 @@ impl<W: Write> Packing<'_, W> {
         let is_opaque = all
             .get(self.namespace.opaque().as_bytes())
             .is_some_and(|value| value == b"y");
+        check_whole(&all, self.namespace, path)?;
         entry.xattrs = attributes::portable(all);
         self.add(&entry)?;
         if is_opaque {
@@ -155,6 +156,7 @@ impl<W: Write> Packing<'_, W> {
             )));
         }
         let all = attributes::of_descriptor(file.as_fd()).map_err(fails)?;
+        check_whole(&all, self.namespace, &entry.path)?;
         entry.xattrs = attributes::portable(all);
         self.packed.entries += 1;
         self.writer.append_file(&entry, File::from(file))
@@ -225,6 +227,22 @@ fn below(directory: &[u8], name: &[u8]) -> Vec<u8> {
     [directory, b"/", name].concat()
 }
 
+/// We mount without `metacopy` and `redirect_dir`; others do not, and what they have written shows what is not in it.
+fn check_whole(all: &Attributes, namespace: Namespace, path: &[u8]) -> Result<()> {
+    match namespace
+        .pointers()
+        .iter()
+        .find(|name| all.contains_key(name.as_bytes()))
+    {
+        None => Ok(()),
+        Some(name) => Err(Error::new(format!(
+            "cannot pack {}: part of it is in a layer below ({name})",
+            path.escape_ascii()
+        ))
+        .hint("the layer was written with overlayfs' metacopy or redirect_dir on: write it with both off")),
+    }
+}
+
 fn check_name(name: &CStr, path: &[u8]) -> Result<()> {
     match Whiteout::parse(name.to_bytes()) {
         None => Ok(()),
@@ -242,7 +260,39 @@ fn failed(operation: &str, path: &[u8], errno: Errno) -> Error {
         errno,
     );
     match errno {
+        Errno::EACCES => error.hint(
+            "its mode keeps even its owner out: pack the layer as root, or in a user namespace (`unshare -r`)",
+        ),
         Errno::ELOOP => error.hint("it was replaced by a symbolic link while the layer was read"),
         _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As overlayfs leaves it where others mount it with these options, Podman on some systems among them.
+    #[test]
+    fn what_is_in_a_lower_layer_is_missed() {
+        for (attribute, is_file) in [
+            ("user.overlay.metacopy", true),
+            ("user.overlay.redirect", false),
+        ] {
+            let scratch = tempfile::tempdir().unwrap();
+            let path = scratch.path().join("name");
+            if is_file {
+                std::fs::write(&path, "").unwrap();
+            } else {
+                std::fs::create_dir(&path).unwrap();
+            }
+            pack(scratch.path(), Namespace::User, std::io::sink()).unwrap();
+            let flags = rustix::fs::XattrFlags::empty();
+            rustix::fs::setxattr(&path, attribute, b"", flags).unwrap();
+            let error = pack(scratch.path(), Namespace::User, std::io::sink()).unwrap_err();
+            let sentence =
+                format!("cannot pack name: part of it is in a layer below ({attribute})");
+            assert_eq!(error.to_string(), sentence);
+        }
     }
 }

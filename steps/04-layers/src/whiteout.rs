@@ -67,6 +67,14 @@ impl Namespace {
             Self::User => "user.overlay.opaque",
         }
     }
+
+    /// The attributes that make a file or directory show what is in a layer below.
+    pub fn pointers(self) -> [&'static str; 2] {
+        match self {
+            Self::Trusted => ["trusted.overlay.metacopy", "trusted.overlay.redirect"],
+            Self::User => ["user.overlay.metacopy", "user.overlay.redirect"],
+        }
+    }
 }
 
 /// Whether an attribute belongs to overlayfs. One that came in an archive would be obeyed: `redirect` and `metacopy` can

@@ -1,13 +1,16 @@
 //! The layer that a container writes to: one for a while below the data root, or one that the user keeps.
 
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use kit::id::Id;
 use kit::{Error, Result};
 
+use crate::attributes;
 use crate::directories::{lock, remove_tree};
+use crate::whiteout::Namespace;
 
 /// A writable layer that is removed when it is dropped. If we are killed before that, the next one that is made finds
 /// it without its lock, and removes it.
@@ -117,7 +120,8 @@ fn furnish(upper: &Path, top: Option<&Path>) -> Result<()> {
 
 /// A writable layer that the user keeps, and its lock.
 pub(crate) fn claim(upper: &Path, work: &Path) -> Result<(PathBuf, PathBuf, File)> {
-    let (upper, work) = (directory(upper)?, directory(work)?);
+    let make = "make --upper and --work first: two directories, side by side";
+    let (upper, work) = (directory(upper, make)?, directory(work, make)?);
     let device = |path: &Path| {
         fs::metadata(path)
             .map(|status| status.dev())
@@ -151,20 +155,37 @@ pub(crate) fn claim(upper: &Path, work: &Path) -> Result<(PathBuf, PathBuf, File
     }
 }
 
-/// The layers by their absolute paths: the child mounts them from another working directory.
-pub(crate) fn directories(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    paths.iter().map(|path| directory(path)).collect()
+/// The layers that are seen, by their absolute paths: the child mounts them from another working directory.
+///
+/// A layer whose root is opaque hides those below it. Overlayfs looks at the mark of every directory but this.
+pub(crate) fn directories(paths: &[PathBuf], namespace: Namespace) -> Result<Vec<PathBuf>> {
+    let unpack = "a layer is a directory: `layers unpack DIR <archive.tar` makes one";
+    let mut seen = Vec::new();
+    for path in paths {
+        let path = directory(path, unpack)?;
+        if is_opaque(&path, namespace)? {
+            seen.clear();
+        }
+        seen.push(path);
+    }
+    Ok(seen)
 }
 
-fn directory(path: &Path) -> Result<PathBuf> {
-    let absolute = fs::canonicalize(path).map_err(|e| {
-        Error::io("open the layer", path, &e)
-            .hint("a layer is a directory: `layers unpack DIR <archive.tar` makes one")
-    })?;
+fn is_opaque(layer: &Path, namespace: Namespace) -> Result<bool> {
+    // Only its owner can open a layer of mode 0; the kernel says so again when it is mounted.
+    let Ok(layer) = File::open(layer) else {
+        return Ok(false);
+    };
+    attributes::is_opaque(layer.as_fd(), namespace)
+        .map_err(|errno| Error::sys("read the attributes of", "a layer", errno))
+}
+
+fn directory(path: &Path, hint: &'static str) -> Result<PathBuf> {
+    let absolute =
+        fs::canonicalize(path).map_err(|e| Error::io("open the layer", path, &e).hint(hint))?;
     if !absolute.is_dir() {
         return Err(
-            Error::new(format!("the layer {} is not a directory", path.display()))
-                .hint("unpack the archive first: `layers unpack DIR <archive.tar`"),
+            Error::new(format!("the layer {} is not a directory", path.display())).hint(hint),
         );
     }
     Ok(absolute)

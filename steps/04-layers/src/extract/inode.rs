@@ -124,18 +124,18 @@ impl Maker {
             let flags = LinkatFlags::empty();
             linkat(target_parent, target, at.parent, at.name, flags)
         };
-        if link() == Err(Errno::EEXIST) {
-            let there = lookup(at)?;
-            // The same already: to remove it could be to remove the last name there is.
-            if there
-                .is_some_and(|stat| (stat.st_dev, stat.st_ino) == (wanted.st_dev, wanted.st_ino))
-            {
-                return Ok(false);
-            }
-        } else {
+        match link() {
+            Ok(()) => return Ok(false),
+            Err(Errno::EEXIST) => {}
+            Err(errno) => return Err(failed(HARD_LINK)(errno)),
+        }
+        let is_wanted =
+            |stat: FileStat| (stat.st_dev, stat.st_ino) == (wanted.st_dev, wanted.st_ino);
+        // The same already: to remove it could be to remove the last name there is.
+        if lookup(at)?.is_some_and(is_wanted) {
             return Ok(false);
         }
-        new(at, "make the hard link", link).map(|((), replaced)| replaced)
+        new(at, HARD_LINK, link).map(|((), replaced)| replaced)
     }
 
     /// A symbolic link, device or fifo. True if something had to go for it.
@@ -214,16 +214,26 @@ impl Maker {
             !self.options.keep_owners || (stat.st_uid, stat.st_gid) == (entry.uid, entry.gid);
         if !is_ours {
             let (uid, gid) = (Uid::from_raw(entry.uid), Gid::from_raw(entry.gid));
-            fchown(inode, Some(uid), Some(gid)).map_err(failed("set the owner"))?;
+            fchown(inode, Some(uid), Some(gid)).map_err(failed(OWNER))?;
         }
-        if !is_ours || stat.st_mode & 0o7777 != entry.mode & 0o7777 {
-            set_mode(inode, Mode::from_bits_truncate(entry.mode))?;
+        let mode = Mode::from_bits_truncate(entry.mode);
+        let mut attributes = attributes(entry, self.options).peekable();
+        // An attribute can be set by who may write; for root that is everyone's file, for others not even their own.
+        let opened = match self.options.keep_owners || attributes.peek().is_none() {
+            true => mode,
+            false => mode | Mode::S_IWUSR,
+        };
+        if !is_ours || stat.st_mode & 0o7777 != opened.bits() {
+            set_mode(inode, opened)?;
         }
-        for (name, value) in attributes(entry) {
+        for (name, value) in attributes {
             rustix::fs::fsetxattr(inode, name, value, XattrFlags::empty())
                 .map_err(|e| attribute_error(name, e))?;
         }
-        Ok(())
+        match opened == mode {
+            true => Ok(()),
+            false => set_mode(inode, mode),
+        }
     }
 
     /// The same for what cannot be opened without side effects.
@@ -237,7 +247,7 @@ impl Maker {
                 Some(gid),
                 AtFlags::AT_SYMLINK_NOFOLLOW,
             )
-            .map_err(failed("set the owner"))?;
+            .map_err(failed(OWNER))?;
         }
         if !matches!(entry.kind, Kind::Symlink { .. }) {
             // There is no fchmodat that does not follow before Linux 6.6; a device has just been made here, by us.
@@ -249,7 +259,7 @@ impl Maker {
             )
             .map_err(failed("set the mode"))?;
         }
-        for (name, value) in attributes(entry) {
+        for (name, value) in attributes(entry, self.options) {
             // There is no setxattrat before Linux 6.13; the way there is a descriptor, the last step is not followed.
             let parent = format!("/proc/self/fd/{}/", at.parent.as_raw_fd());
             let path = [parent.as_bytes(), at.name.to_bytes()].concat();
@@ -311,6 +321,15 @@ pub(super) fn make_opaque(directory: BorrowedFd<'_>, namespace: Namespace) -> Re
         .map_err(|e| attribute_error(name.as_bytes(), e))
 }
 
+/// Removes a whiteout, where something is to be made again in the same layer. True if there was one.
+pub(super) fn remove_whiteout(at: At<'_>) -> Result<bool> {
+    let was_whiteout = lookup(at)?.as_ref().is_some_and(is_whiteout);
+    if was_whiteout {
+        remove(at.parent, at.name)?;
+    }
+    Ok(was_whiteout)
+}
+
 /// What stands at a place, not followed.
 fn lookup(at: At<'_>) -> Result<Option<FileStat>> {
     match fstatat(at.parent, at.name, AtFlags::AT_SYMLINK_NOFOLLOW) {
@@ -352,6 +371,8 @@ fn shown(name: &CStr) -> &Path {
 }
 
 const DEVICE: &str = "make the device";
+const OWNER: &str = "set the owner";
+const HARD_LINK: &str = "make the hard link";
 
 /// The name of the entry is added by the caller.
 fn failed(operation: &'static str) -> impl Fn(Errno) -> Error {
@@ -364,10 +385,15 @@ fn failed(operation: &'static str) -> impl Fn(Errno) -> Error {
             Errno::EDQUOT => error.hint("the disk quota is used up"),
             Errno::EROFS => error.hint("the file system is mounted read-only"),
             Errno::EPERM if operation == DEVICE => error.hint("only the host's root can make device nodes: this layer cannot be unpacked by an ordinary user"),
+            Errno::EPERM if operation == HARD_LINK => error.hint("a directory cannot have a second name"),
+            Errno::EMLINK => error.hint("the file system gives a file no more names (ext4: 65,000)"),
             Errno::EPERM => {
                 error.hint("owners, devices and some attributes can be set by root only")
             }
-            Errno::EINVAL => error.hint("the file system cannot hold such an owner, time or name"),
+            Errno::EINVAL if operation == OWNER => error.hint(
+                "in a user namespace there are only the owners that /proc/self/uid_map and gid_map name",
+            ),
+            Errno::EINVAL => error.hint("the file system cannot hold such a time, name or device"),
             _ => error,
         }
     }
@@ -380,8 +406,7 @@ fn attribute_error(name: &[u8], error: rustix::io::Errno) -> Error {
         Errno::ENOTSUP => error.hint(
             "the file system does not keep such attributes (tmpfs keeps user.* since Linux 6.6)",
         ),
-        Errno::EPERM => error
-            .hint("security.* and trusted.* need root; user.* is for files and directories only"),
+        Errno::EPERM => error.hint("security.* and trusted.* need root, and the latter the host's"),
         _ => error,
     }
 }

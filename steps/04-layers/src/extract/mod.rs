@@ -34,7 +34,8 @@ use crate::whiteout::{Namespace, Whiteout, is_overlays_own};
 pub struct Options {
     /// Where overlayfs will look for its attributes.
     pub namespace: Namespace,
-    /// Whether owners are kept; if not, everything is ours, which is all that an ordinary user can do.
+    /// Whether owners are kept, and the attributes that root alone may set (`security.*`, `trusted.*`); if not,
+    /// everything is ours, which is all that an ordinary user can do.
     pub keep_owners: bool,
     /// What the archive may ask for.
     pub limits: Limits,
@@ -62,7 +63,7 @@ pub fn extract(input: impl Read, directory: &Path, options: Options) -> Result<U
     let root = open(directory, flags, Mode::empty())
         .map_err(|errno| Error::sys("open the layer's directory", directory, errno))?;
     let mut extraction = Extraction {
-        parents: Parents::new(&root),
+        parents: Parents::new(&root, options.namespace),
         maker: Maker::new(options),
         modes: Modes::default(),
         unpacked: Unpacked::default(),
@@ -188,12 +189,23 @@ impl Extraction<'_> {
 }
 
 /// Attributes that may be set from an archive.
-fn attributes(entry: &Entry) -> impl Iterator<Item = (&[u8], &[u8])> {
+fn attributes(entry: &Entry, options: Options) -> impl Iterator<Item = (&[u8], &[u8])> {
     entry
         .xattrs
         .iter()
         .map(|(name, value)| (&name[..], &value[..]))
-        .filter(|(name, _)| !is_overlays_own(name))
+        .filter(move |(name, _)| !is_overlays_own(name) && can_have(&entry.kind, name, options))
+}
+
+/// What no file has on Linux (xattr(7)) comes from another system, such as a Mac's `com.apple.provenance`: it means
+/// nothing here, and nobody's tar stumbles over it.
+fn can_have(kind: &Kind, attribute: &[u8], options: Options) -> bool {
+    let is_in = |namespace: &[u8]| attribute.starts_with(namespace);
+    if is_in(b"security.") || is_in(b"trusted.") {
+        return options.keep_owners;
+    }
+    let takes_user = matches!(kind, Kind::File { .. } | Kind::Directory);
+    is_in(b"system.") || (takes_user && is_in(b"user."))
 }
 
 /// Empty ones the kernel takes, and then refuses to give back (EINVAL): nobody could copy or pack the file again.

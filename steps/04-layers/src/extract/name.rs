@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString};
 
 use kit::{Error, Result};
 
-use crate::whiteout::Whiteout;
+use crate::whiteout::{PREFIX, Whiteout};
 
 /// The components of a relative path without `.` and `..`; none for the root.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,7 +62,8 @@ pub(super) fn component(text: &[u8]) -> Result<CString> {
     match text {
         b".." => return Err(hostile("a name with `..`")),
         b"" | b"." => return Err(hostile("a name that is no name")),
-        _ if text.len() > 255 => {
+        // A whiteout is a name in the archive alone, and that of what is gone is in it.
+        _ if text.strip_prefix(PREFIX).unwrap_or(text).len() > 255 => {
             return Err(hostile("a name longer than a file's can be (255 bytes)"));
         }
         _ => {}
@@ -106,6 +107,14 @@ mod tests {
             let components: Vec<&CStr> = name.components().iter().map(CString::as_c_str).collect();
             assert_eq!(components, expected);
         }
+    }
+
+    /// What has the longest name there is can be gone too.
+    #[test]
+    fn a_whiteout_is_longer_than_what_is_gone() {
+        let whiteout = |length| [b"dir/.wh.".to_vec(), vec![b'n'; length]].concat();
+        assert!(Name::parse(&whiteout(255)).is_ok());
+        assert!(Name::parse(&whiteout(256)).is_err());
     }
 
     #[test]

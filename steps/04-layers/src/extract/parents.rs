@@ -10,8 +10,9 @@ use nix::errno::Errno;
 use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
 use nix::sys::time::TimeSpec;
 
-use super::inode::restore_time;
+use super::inode::{At, make_opaque, remove_whiteout, restore_time};
 use super::name::{Name, joined};
+use crate::whiteout::Namespace;
 
 /// Finds parents. Neighbours in an archive mostly share theirs, so the last one found is kept.
 ///
@@ -19,6 +20,7 @@ use super::name::{Name, joined};
 /// left: nothing has to be remembered of the other directories, of which a hostile archive can have millions.
 pub(super) struct Parents<'a> {
     root: &'a OwnedFd,
+    namespace: Namespace,
     last: Option<Found>,
     /// Of hard links; nothing is made there.
     target: Option<(Vec<CString>, Rc<OwnedFd>)>,
@@ -36,9 +38,10 @@ const BELOW: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_MAGICLINKS;
 // ANCHOR_END: below
 
 impl<'a> Parents<'a> {
-    pub(super) fn new(root: &'a OwnedFd) -> Self {
+    pub(super) fn new(root: &'a OwnedFd, namespace: Namespace) -> Self {
         Self {
             root,
+            namespace,
             last: None,
             target: None,
         }
@@ -58,7 +61,7 @@ impl<'a> Parents<'a> {
         }
         self.leave()?;
         let directory = match self.open(parents) {
-            Err(Errno::ENOENT) => self.make(parents),
+            Err(Errno::ENOENT | Errno::ENOTDIR) => self.make(parents),
             found => found.map_err(|errno| explain(parents, errno)),
         };
         let directory = Rc::new(directory?);
@@ -124,18 +127,24 @@ impl<'a> Parents<'a> {
         for (index, component) in components.iter().enumerate() {
             let way = &components[..=index];
             directory = match self.open(way) {
-                Err(Errno::ENOENT) => {
+                Err(errno @ (Errno::ENOENT | Errno::ENOTDIR)) => {
                     let before = mtime(&directory).map_err(fails)?;
-                    mkdirat(
-                        &directory,
-                        component.as_c_str(),
-                        Mode::from_bits_truncate(0o755),
-                    )
-                    .map_err(fails)?;
-                    restore_time(directory.as_fd(), before)?;
+                    let at = At {
+                        parent: directory.as_fd(),
+                        name: component,
+                    };
+                    let was_whiteout = remove_whiteout(at)?;
+                    if errno == Errno::ENOTDIR && !was_whiteout {
+                        return Err(fails(errno));
+                    }
+                    mkdirat(at.parent, at.name, Mode::from_bits_truncate(0o755)).map_err(fails)?;
+                    restore_time(at.parent, before)?;
                     let made = self.open(way).map_err(fails)?;
                     // Whatever our umask is.
                     fchmod(&made, Mode::from_bits_truncate(0o755)).map_err(fails)?;
+                    if was_whiteout {
+                        make_opaque(made.as_fd(), self.namespace)?;
+                    }
                     made
                 }
                 found => found.map_err(fails)?,

@@ -335,3 +335,66 @@ fn the_error_names_the_entry() {
         "{error}"
     );
 }
+
+/// A link that cannot be made is a file that would be missing.
+#[test]
+fn a_hard_link_that_the_kernel_refuses_is_an_error() {
+    let scene = Scene::new();
+    let error = scene
+        .unpack(&[directory("dir"), hard_link("name", "dir")])
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("cannot make the hard link"),
+        "{error}"
+    );
+}
+
+/// GNU tar gives such a file a made-up name, and beside it the true one; a long one stands in a record after that.
+#[test]
+fn sparse_files_with_long_names_have_their_own() {
+    let long = format!("{0}/{0}", "n".repeat(120));
+    for version in ["0.0", "0.1", "1.0"] {
+        let scene = Scene::new();
+        let script = format!(
+            "mkdir {0} && truncate -s 1M {long} && tar -cS --format posix --sparse-version {version} {long}",
+            "n".repeat(120)
+        );
+        let tar = Command::new("sh")
+            .args(["-ec", &script])
+            .current_dir(scene.0.path())
+            .output()
+            .unwrap();
+        assert!(tar.status.success(), "{tar:?}");
+        extract(&tar.stdout[..], &scene.0.path().join("layer"), OPTIONS).unwrap();
+        let size = fs::metadata(scene.path(&long)).map(|status| status.size());
+        assert_eq!(size.ok(), Some(1 << 20), "{version}");
+    }
+}
+
+/// A Mac's tar writes those of its own files. No file can have them here, and nobody's tar stumbles over them.
+#[test]
+fn attributes_of_another_system_are_left_out() {
+    let scene = Scene::new();
+    let mut foreign = file("file", 8);
+    for name in ["com.apple.provenance", "noname", "user.honest"] {
+        foreign.xattrs.insert(name.into(), b"1".to_vec());
+    }
+    scene.unpack(&[foreign]).unwrap();
+    let mut names = [0; 64];
+    let length = rustix::fs::listxattr(scene.path("file"), &mut names[..]).unwrap();
+    assert_eq!(names[..length], *b"user.honest\0");
+}
+
+/// As the layer of a directory that was made anew, written by a program that has no entry for a directory.
+#[test]
+fn a_forgotten_parent_that_is_gone_is_there_again() {
+    let scene = Scene::new();
+    scene
+        .unpack(&[file("a/.wh.dir", 0), file("a/dir/sub/file", 8)])
+        .unwrap();
+    assert_eq!(fs::read(scene.path("a/dir/sub/file")).unwrap(), b"contents");
+    let opaque = |name: &str| {
+        rustix::fs::getxattr(scene.path(name), "user.overlay.opaque", &mut [0; 8][..]).is_ok()
+    };
+    assert!(opaque("a/dir") && !opaque("a/dir/sub") && !opaque("a"));
+}

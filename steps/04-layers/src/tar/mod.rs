@@ -6,6 +6,7 @@
 
 mod entry;
 mod header;
+mod overrides;
 mod pax;
 mod reader;
 mod sparse;

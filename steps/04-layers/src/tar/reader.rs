@@ -1,19 +1,18 @@
 //! Reading an archive as a stream, one entry at a time.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use kit::{Error, Result};
 
 use super::entry::{Entry, Kind, Time};
 use super::header::{BLOCK, Header, field};
-use super::pax;
-use super::sparse::{self, Extent, Map};
+use super::overrides::{Overrides, Sparse};
+use super::sparse::{self, Extent};
 
 /// What an archive may ask for; beyond it, it is refused as hostile.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes of one extended header: names and attributes of one entry.
+    /// Bytes of the extended headers of one entry: names and attributes.
     pub header: u64,
     /// Entries.
     pub entries: u64,
@@ -70,20 +69,26 @@ impl<R: Read> Reader<R> {
         self.skip(self.left + self.padding)?;
         (self.left, self.padding, self.extents) = (0, 0, None);
         let mut overrides = Overrides::default();
+        let mut taken = 0;
         loop {
             let Some(header) = self.next_header()? else {
                 return self.finish(&overrides);
             };
-            self.count_entry()?;
             overrides.is_pending |= matches!(header.type_flag(), b'x' | b'L' | b'K');
             match header.type_flag() {
                 // Global records: Docker's and Podman's readers ignore them, and an archive must not mean one thing
                 // to one program and another to the next.
-                b'g' => drop(self.extension(&header)?),
-                b'x' => overrides.read_pax(&self.extension(&header)?)?,
-                b'L' => overrides.path = Some(until_nul(self.extension(&header)?)),
-                b'K' => overrides.link = Some(until_nul(self.extension(&header)?)),
-                _ => return self.entry(&header, overrides).map(Some),
+                b'g' => drop(self.extension(&header, &mut taken)?),
+                b'x' => {
+                    overrides = overrides.without_pax();
+                    overrides.read_pax(&self.extension(&header, &mut taken)?)?;
+                }
+                b'L' => overrides.long_path = Some(until_nul(self.extension(&header, &mut taken)?)),
+                b'K' => overrides.long_link = Some(until_nul(self.extension(&header, &mut taken)?)),
+                _ => {
+                    self.count_entry()?;
+                    return self.entry(&header, overrides).map(Some);
+                }
             }
         }
     }
@@ -127,9 +132,14 @@ impl<R: Read> Reader<R> {
     }
 
     fn entry(&mut self, header: &Header, overrides: Overrides) -> Result<Entry> {
-        let mut path = overrides.path.unwrap_or_else(|| header.path());
+        let mut path = overrides
+            .sparse_name
+            .or(overrides.long_path)
+            .or(overrides.path)
+            .unwrap_or_else(|| header.path());
         let link = overrides
-            .link
+            .long_link
+            .or(overrides.link)
             .unwrap_or_else(|| header.text(field::LINK).to_vec());
         if path.contains(&0) || link.contains(&0) || path.is_empty() {
             return Err(Error::new(
@@ -211,10 +221,11 @@ impl<R: Read> Reader<R> {
         Ok(map.size)
     }
 
-    /// The body of an extension header.
-    fn extension(&mut self, header: &Header) -> Result<Vec<u8>> {
+    /// The body of an extension header. Those of one entry have taken `taken` bytes so far: an entry need not come.
+    fn extension(&mut self, header: &Header, taken: &mut u64) -> Result<Vec<u8>> {
         let size = header.number(field::SIZE, "size")?;
-        if size > self.limits.header {
+        *taken = taken.saturating_add(size).saturating_add(BLOCK as u64);
+        if *taken > self.limits.header {
             return Err(over(&format!(
                 "{} bytes of names and attributes for one entry",
                 self.limits.header
@@ -316,71 +327,16 @@ impl<R: Read> Reader<R> {
     }
 }
 
-/// What extension headers say about the entry after them.
-#[derive(Debug, Default)]
-struct Overrides {
-    /// Whether there was such a header, so that an entry must follow.
-    is_pending: bool,
-    path: Option<Vec<u8>>,
-    link: Option<Vec<u8>>,
-    size: Option<u64>,
-    uid: Option<u64>,
-    gid: Option<u64>,
-    mtime: Option<Time>,
-    xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
-    sparse: Option<Sparse>,
-}
-
-#[derive(Debug, Default)]
-struct Sparse {
-    map: Map,
-    /// PAX 1.0: the map stands before the data.
-    in_data: bool,
-}
-
-impl Overrides {
-    fn read_pax(&mut self, body: &[u8]) -> Result<()> {
-        let mut offset = None;
-        for (key, value) in pax::records(body)? {
-            match key {
-                b"path" => self.path = Some(value.to_vec()),
-                b"linkpath" => self.link = Some(value.to_vec()),
-                b"size" => self.size = Some(pax::number(value)?),
-                b"uid" => self.uid = Some(pax::number(value)?),
-                b"gid" => self.gid = Some(pax::number(value)?),
-                b"mtime" => self.mtime = Some(pax::time(value)?),
-                b"GNU.sparse.name" => self.path = Some(value.to_vec()),
-                b"GNU.sparse.size" | b"GNU.sparse.realsize" => {
-                    self.sparse().map.size = pax::number(value)?;
-                }
-                b"GNU.sparse.major" => self.sparse().in_data = value == b"1",
-                b"GNU.sparse.map" => sparse::pax_0_1(&mut self.sparse().map, value)?,
-                b"GNU.sparse.offset" => offset = Some(pax::number(value)?),
-                b"GNU.sparse.numbytes" => {
-                    let offset = offset.take().ok_or_else(truncated)?;
-                    self.sparse().map.push(offset, pax::number(value)?)?;
-                }
-                _ => {
-                    if let Some(name) = key.strip_prefix(pax::XATTR) {
-                        self.xattrs.insert(name.to_vec(), value.to_vec());
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn sparse(&mut self) -> &mut Sparse {
-        self.sparse.get_or_insert_default()
-    }
-}
-
 fn id(from_pax: Option<u64>, header: &Header, field: std::ops::Range<usize>) -> Result<u32> {
     let id = match from_pax {
         Some(id) => id,
         None => header.number(field, "owner")?,
     };
-    u32::try_from(id).map_err(|_| Error::new(format!("{id} is not a user or group id")))
+    // To chown(2), the largest means that the owner stays as it is.
+    u32::try_from(id)
+        .ok()
+        .filter(|id| *id != u32::MAX)
+        .ok_or_else(|| Error::new(format!("{id} is not a user or group id")))
 }
 
 fn device(header: &Header, field: std::ops::Range<usize>) -> Result<u32> {
@@ -400,7 +356,7 @@ fn until_nul(mut text: Vec<u8>) -> Vec<u8> {
     text
 }
 
-fn truncated() -> Error {
+pub(super) fn truncated() -> Error {
     Error::new("the archive is truncated: it ends in the middle of an entry")
 }
 
@@ -410,3 +366,6 @@ fn over(limit: &str) -> Error {
     ))
     .hint("this is a limit against hostile archives")
 }
+
+#[cfg(test)]
+mod tests;

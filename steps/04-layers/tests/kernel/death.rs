@@ -2,10 +2,12 @@
 
 use std::fs;
 
-use harness::faults::{Role, for_each_syscall};
+use harness::faults::{Role, for_each_syscall, kill_at};
 use harness::{Need, Test, test};
 
-use crate::common::{ROOT, base, on, prints};
+use layers::tar::Kind;
+
+use crate::common::{ROOT, archive, base, entry, layers, on, prints, unpacked};
 
 pub(crate) fn tests() -> Vec<Test> {
     let needs: [Need; 2] = ROOT;
@@ -14,6 +16,11 @@ pub(crate) fn tests() -> Vec<Test> {
         &needs,
         a_writable_layer_in_use_is_not_swept,
     )];
+    tests.push(test(
+        "unpack_is_killed_at_each_system_call",
+        &needs,
+        unpack_is_killed_at_each_system_call,
+    ));
     for (name, role) in [
         ("the_parent_is_killed_at_each_system_call", Role::Parent),
         ("the_child_is_killed_at_each_system_call", Role::Child),
@@ -64,4 +71,33 @@ fn at_each_system_call(role: Role) {
     // Else this would not have tried the sweep.
     assert!(role != Role::Parent || left_behind > 0);
     assert!(crate::tree::describe(&base) == before);
+}
+
+/// The layer is whole or not there, and the next one makes it.
+fn unpack_is_killed_at_each_system_call() {
+    let here = harness::directory().join("layers");
+    let layer = here.join("layer");
+    let file = |path: &[u8]| entry(path, Kind::File { size: 1 });
+    let archive = archive(&[file(b"one"), file(b"dir/two")]);
+    let path = harness::directory().join("archive");
+    fs::write(&path, &archive).unwrap();
+    let run = layers(["unpack"]).arg(&layer).arg(&path);
+    let (mut whole, mut missing) = (0, 0);
+    for at in 1.. {
+        let Some(fault) = kill_at(&run, Role::Parent, at) else {
+            break;
+        };
+        if layer.exists() {
+            whole += 1;
+            assert!(layer.join("dir/two").exists(), "{fault:?}");
+            fs::remove_dir_all(&layer).unwrap();
+        } else {
+            missing += 1;
+        }
+        unpacked(&archive, &layer);
+        // Nothing else is left beside it.
+        assert_eq!(fs::read_dir(&here).unwrap().count(), 1, "{fault:?}");
+        fs::remove_dir_all(&layer).unwrap();
+    }
+    assert!(whole > 0 && missing > 20, "{whole} {missing}");
 }

@@ -33,6 +33,21 @@ pub(crate) fn tests() -> Vec<Test> {
         test("a_million_entries", &ROOT, a_million_entries),
         test("names_that_are_not_utf8", &ROOT, names_that_are_not_utf8),
         test(
+            "attributes_by_an_ordinary_user",
+            &ROOT,
+            attributes_by_an_ordinary_user,
+        ),
+        test(
+            "a_file_that_an_ordinary_user_cannot_read",
+            &ROOT,
+            a_file_that_an_ordinary_user_cannot_read,
+        ),
+        test(
+            "an_owner_that_is_not_mapped",
+            &ROOT,
+            an_owner_that_is_not_mapped,
+        ),
+        test(
             "devices_by_an_ordinary_user",
             &[Need::Root],
             devices_by_an_ordinary_user,
@@ -318,7 +333,6 @@ fn a_gzip_bomb() {
             .arg(here.join(name));
         let error = run.output().assert_code(125).err();
         assert!(error.contains("more than 4194304 bytes"), "{name}: {error}");
-        fs::remove_dir(here.join("layer")).unwrap();
     }
 }
 
@@ -379,7 +393,8 @@ fn names_that_are_not_utf8() {
     assert!(packed(&layer) == whole);
 }
 
-fn devices_by_an_ordinary_user() {
+/// `layers unpack home/layer` by an ordinary user, whose home it is.
+fn unpacked_by_an_ordinary_user(entries: &[Entry]) -> harness::Output {
     let home = fresh("home");
     std::os::unix::fs::chown(&home, Some(65534), Some(65534)).unwrap();
     shell(
@@ -387,16 +402,82 @@ fn devices_by_an_ordinary_user() {
         &format!("cp {} program", harness::bin("layers").display()),
     );
     let run = harness::Run::new(harness::directory().join("program"));
-    let error = run
-        .arg("unpack")
+    run.arg("unpack")
         .arg(home.join("layer"))
-        .stdin(archive(&[device("null")]))
+        .stdin(archive(entries))
         .user(65534)
         .output()
-        .assert_code(125)
-        .err();
+}
+
+/// Attributes on what he has no right to write to by its mode; and those that root alone may set, like owners.
+fn attributes_by_an_ordinary_user() {
+    let (mut read_only, mut closed) = (file("file"), directory("dir"));
+    (read_only.mode, closed.mode) = (0o444, 0o555);
+    for entry in [&mut read_only, &mut closed] {
+        for (name, value) in [
+            ("user.note", "1"),
+            ("trusted.note", "1"),
+            // CAP_NET_RAW, permitted and effective.
+            (
+                "security.capability",
+                "\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+            ),
+        ] {
+            entry.xattrs.insert(name.into(), value.into());
+        }
+    }
+    unpacked_by_an_ordinary_user(&[read_only, closed]).assert_code(0);
+    let shown = crate::tree::describe(&harness::directory().join("home/layer"));
+    for (name, mode) in [("file", "444"), ("dir", "555")] {
+        let shown = &shown[name];
+        assert!(
+            shown.contains("user.note") && shown.contains(mode),
+            "{shown}"
+        );
+        assert!(
+            !shown.contains("security") && !shown.contains("trusted"),
+            "{shown}"
+        );
+    }
+}
+
+fn devices_by_an_ordinary_user() {
+    let output = unpacked_by_an_ordinary_user(&[device("null")]);
+    let error = output.assert_code(125).err();
     assert!(
         error.contains("only the host's root can make device nodes"),
+        "{error}"
+    );
+}
+
+fn a_file_that_an_ordinary_user_cannot_read() {
+    let mut closed = file("file");
+    closed.mode = 0;
+    unpacked_by_an_ordinary_user(&[closed]).assert_code(0);
+    let here = harness::directory();
+    let run = harness::Run::new(here.join("program"))
+        .arg("pack")
+        .arg(here.join("home/layer"));
+    let error = run.user(65534).output().assert_code(125).err();
+    assert!(
+        error.contains("cannot read file: Permission denied") && error.contains("unshare -r"),
+        "{error}"
+    );
+}
+
+fn an_owner_that_is_not_mapped() {
+    let mut other = file("file");
+    other.uid = 1000;
+    let here = harness::directory();
+    fs::write(here.join("archive"), archive(&[other])).unwrap();
+    let run = harness::Run::new("unshare")
+        .arg("-r")
+        .arg(harness::bin("layers"))
+        .arg("unpack")
+        .args([here.join("layer"), here.join("archive")]);
+    let error = run.output().assert_code(125).err();
+    assert!(
+        error.contains("set the owner: Invalid argument") && error.contains("uid_map"),
         "{error}"
     );
 }

@@ -16,6 +16,11 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         test("the_layer_on_top_is_seen", &ROOT, the_layer_on_top_is_seen),
         test("what_is_gone_is_not_seen", &ROOT, what_is_gone_is_not_seen),
+        test(
+            "what_an_opaque_root_hides_is_not_seen",
+            &ROOT,
+            what_an_opaque_root_hides_is_not_seen,
+        ),
         test("what_is_written_goes", &ROOT, what_is_written_goes),
         test(
             "what_is_written_can_be_kept",
@@ -37,6 +42,7 @@ pub(crate) fn tests() -> Vec<Test> {
             &ROOT,
             one_long_path_among_short_ones,
         ),
+        test("strange_paths", &ROOT, strange_paths),
         test(
             "many_layers_before_linux_6_8",
             &ROOT,
@@ -102,6 +108,22 @@ fn what_is_gone_is_not_seen() {
         ),
         "/dir/y\n/opaque/new\n"
     );
+}
+
+/// Overlayfs does not look at the mark of a layer's root.
+fn what_an_opaque_root_hides_is_not_seen() {
+    let (below, two) = (layer("below", &["old", "etc/old"]), base());
+    let top = harness::directory().join("top");
+    let file = |path: &str| entry(path.as_bytes(), Kind::File { size: 0 });
+    unpacked(&archive(&[file(".wh..wh..opq"), file("new")]), &top);
+    let moved = fresh("whole");
+    shell(
+        &moved,
+        &format!("cp -a {}/. . && cp -a ../top/. .", two.display()),
+    );
+    let layers: [&Path; 2] = [&below, &moved];
+    let script = "ls -d /old /etc/old /new /bin/sh 2>/dev/null || :";
+    assert_eq!(prints(&layers, &[], script), "/bin/sh\n/new\n");
 }
 
 fn writable() -> PathBuf {
@@ -251,6 +273,28 @@ fn one_long_path_among_short_ones() {
     ];
     prints(&[&base], &kept, "echo x > /new");
     assert_eq!(fs::read(upper.join("new")).unwrap(), b"x\n");
+}
+
+/// The kernel takes a backslash away from some of them, and not from others.
+fn strange_paths() {
+    let base = base();
+    for name in ["a\\b", "a:b", "a,b", "a\\,b", " a\nb=c"] {
+        let here = fresh(name);
+        let [lower, upper, work] = ["lower", "upper", "work"].map(|part| {
+            let path = here.join(part);
+            fs::create_dir(&path).unwrap();
+            path
+        });
+        fs::write(lower.join("below"), "").unwrap();
+        let kept = [
+            "--upper",
+            upper.to_str().unwrap(),
+            "--work",
+            work.to_str().unwrap(),
+        ];
+        prints(&[&base, &lower], &kept, "rm /below; echo x > /new");
+        assert_eq!(fs::read(upper.join("new")).unwrap(), b"x\n");
+    }
 }
 
 fn many_layers_before_linux_6_8() {

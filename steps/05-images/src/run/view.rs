@@ -132,7 +132,8 @@ fn reversed(path: &Path) -> Vec<OsString> {
     path.iter().rev().map(OsStr::to_owned).collect()
 }
 
-/// Whether one of the layers has this directory, with no link on the way. Then it takes no mount to say where it is.
+/// Whether the topmost layer that has anything there has this directory, with no link on the way. Then it takes no
+/// mount to say where it is. The bottom layer is the first.
 pub(super) fn is_plain(layers: &[PathBuf], directory: &Path) -> bool {
     let Ok(relative) = directory.strip_prefix("/") else {
         return false;
@@ -142,11 +143,16 @@ pub(super) fn is_plain(layers: &[PathBuf], directory: &Path) -> bool {
     };
     let resolve = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS;
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    layers.iter().any(|layer| {
+    let found = layers.iter().rev().find_map(|layer| {
         let wanted = libc::O_PATH | libc::O_DIRECTORY;
-        let layer = open(layer, flags, Mode::empty());
-        layer.is_ok_and(|layer| openat2(&layer, &relative, wanted, 0, resolve).is_ok())
-    })
+        let layer = open(layer, flags, Mode::empty()).ok()?;
+        match openat2(&layer, &relative, wanted, 0, resolve) {
+            Err(Errno::ENOENT) => None,
+            // A link, a file, a whiteout: what the layers below have is not what is seen.
+            found => Some(found.is_ok()),
+        }
+    });
+    found.unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -208,5 +214,26 @@ mod tests {
         ] {
             assert_eq!(view.place(Path::new(path)), Path::new(place), "{path}");
         }
+    }
+
+    #[test]
+    fn a_link_hides_a_directory_of_the_layers_below() {
+        let dir = tempfile::tempdir().unwrap();
+        let [bottom, middle, top] = ["bottom", "middle", "top"].map(|name| {
+            let layer = dir.path().join(name);
+            std::fs::create_dir(&layer).unwrap();
+            layer
+        });
+        std::fs::create_dir_all(bottom.join("app/deep")).unwrap();
+        symlink("/", middle.join("app")).unwrap();
+        let is_plain = |layers: &[&PathBuf], directory: &str| {
+            let layers: Vec<_> = layers.iter().map(|layer| (*layer).clone()).collect();
+            super::is_plain(&layers, Path::new(directory))
+        };
+        assert!(is_plain(&[&bottom, &top], "/app/deep"));
+        assert!(!is_plain(&[&bottom, &middle, &top], "/app/deep"));
+        assert!(!is_plain(&[&bottom, &middle, &top], "/app"));
+        assert!(is_plain(&[&middle, &bottom], "/app"));
+        assert!(!is_plain(&[&bottom], "/elsewhere"));
     }
 }
