@@ -137,18 +137,21 @@ fn unpack(store: &Store, input: impl Read, job: &Job<'_>) -> Result<Staged, Fail
 /// The archive, where nobody sees it, and its digest.
 fn stage(store: &Store, blob: impl Read) -> Result<(Staged, Digest)> {
     let mut archive = Digesting::new(decompress(blob)?);
-    let staged = store.layers()?.stage(&mut archive).map_err(|error| {
-        match error.errno() {
-            // Its own words name a file of the image, and the disk is another.
-            Some(Errno::ENOSPC | Errno::EDQUOT) => {
-                error.within(format!("cannot unpack into {}", store.data().display()))
-            }
-            _ => error,
-        }
-    })?;
+    let staged = store.layers()?.stage(&mut archive);
+    let staged = staged.map_err(|error| if_full(store, error))?;
     Ok((staged, archive.finish().0))
 }
 // ANCHOR_END: unpack
+
+/// The error's own words name a file of the image: where the disk is full, it matters which disk.
+fn if_full(store: &Store, error: Error) -> Error {
+    match error.errno() {
+        Some(Errno::ENOSPC | Errno::EDQUOT) => {
+            error.within(format!("cannot unpack into {}", store.data().display()))
+        }
+        _ => error,
+    }
+}
 
 /// The same of a blob that is in the store. Its own digest was verified when it was written; that of the archive in it
 /// tells whether it is still the same.
