@@ -78,8 +78,9 @@ pub struct ProcessOptions {
     pub env: Vec<OsString>,
 
     /// Working directory inside
+    // Text, since an empty one is allowed.
     #[arg(long, short, value_name = "DIR")]
-    pub workdir: Option<PathBuf>,
+    pub workdir: Option<OsString>,
 
     /// The command and its arguments
     #[arg(value_name = "CMD", trailing_var_arg = true)]
@@ -151,7 +152,12 @@ impl ProcessOptions {
         Ok(Command {
             arguments: self.command.clone(),
             environment: self.environment(hostname)?,
-            directory: self.workdir.clone(),
+            // As in Docker, where scripts write `-w "$DIR"`: none is none.
+            directory: self
+                .workdir
+                .as_ref()
+                .filter(|directory| !directory.is_empty())
+                .map(PathBuf::from),
             stdin: self.interactive,
             terminal: self.terminal,
             init,

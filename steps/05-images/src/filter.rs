@@ -33,12 +33,7 @@ impl FromStr for Filter {
         let (key, value) = divide(text)?;
         let value = value.to_owned();
         match key.trim().to_lowercase().as_str() {
-            "dangling" => match value.as_str() {
-                "true" | "1" => Ok(Self::Dangling(true)),
-                "false" | "0" => Ok(Self::Dangling(false)),
-                _ => Err(Error::new(format!("invalid filter 'dangling={value}'"))
-                    .hint("it is true or false")),
-            },
+            "dangling" => dangling(&value).map(Self::Dangling),
             "since" => Ok(Self::Since(value)),
             "before" => Ok(Self::Before(value)),
             "label" => {
@@ -62,6 +57,18 @@ pub(crate) fn divide(text: &str) -> Result<(&str, &str)> {
             "bad format of filter (expected name=value): {text:?}"
         ))
     })
+}
+
+/// The words that Docker's daemon knows, and no others.
+pub(crate) fn dangling(value: &str) -> Result<bool> {
+    match value {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => {
+            Err(Error::new(format!("invalid filter 'dangling={value}'"))
+                .hint("it is true or false"))
+        }
+    }
 }
 
 /// A label, and the value that it has to have, if any.

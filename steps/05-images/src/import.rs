@@ -1,6 +1,6 @@
 //! Importing: a file system in an archive becomes an image of one layer.
 
-use std::io::{BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 
 use jiff::Timestamp;
 use kit::{Error, Result};
@@ -77,9 +77,20 @@ fn receive(store: &Store, input: impl Read) -> Result<(Nameless, Blob)> {
     let mut input = BufReader::with_capacity(1 << 16, input);
     let compression = recognise(&mut input)?;
     let mut nameless = store.blobs().nameless()?;
-    let size = std::io::copy(&mut input, &mut nameless)
-        .and_then(|size| nameless.flush().map(|()| size))
-        .map_err(|e| Error::io("read", "the archive", &e))?;
+    let mut size = 0;
+    loop {
+        let bytes = match input.fill_buf() {
+            Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+            bytes => bytes.map_err(|e| Error::io("read", "the archive", &e))?,
+        };
+        let length = bytes.len();
+        if length == 0 {
+            break;
+        }
+        nameless.append(bytes)?;
+        input.consume(length);
+        size += length as u64;
+    }
     if size == 0 {
         return Err(Error::new("the archive is empty"));
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use kit::{Error, Result};
 
-use crate::filter::{divide, label};
+use crate::filter::{dangling, divide, label};
 use crate::id::ImageId;
 use crate::image::Image;
 use crate::remove::{Removed, remove_all};
@@ -14,7 +14,7 @@ use crate::store::{Catalog, Store, User};
 /// What is to be removed.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Also images that have a name.
+    /// Also images that have a name, as a filter may say too.
     pub all: bool,
     /// Only those.
     pub filters: Vec<Filter>,
@@ -27,6 +27,26 @@ pub enum Filter {
     Until(i64),
     /// With this label, perhaps of this value; or, if the first is true, without it.
     Label(bool, String, Option<String>),
+    /// Without a name, or no matter which.
+    Dangling(bool),
+}
+
+impl Options {
+    /// Whether images go that have a name.
+    ///
+    /// # Errors
+    /// The options contradict each other: then none should go.
+    pub fn named_too(&self) -> Result<bool> {
+        let said = |wanted| self.filters.contains(&Filter::Dangling(wanted));
+        let all = self.all || said(false);
+        match all && said(true) {
+            true => Err(
+                Error::new("invalid filter 'dangling': it is true and false at once")
+                    .hint("--all means dangling=false"),
+            ),
+            false => Ok(all),
+        }
+    }
 }
 
 impl FromStr for Filter {
@@ -42,10 +62,9 @@ impl FromStr for Filter {
             "until" => until(value).map(Self::Until),
             "label" => Ok(label(false)),
             "label!" => Ok(label(true)),
-            other => {
-                Err(Error::new(format!("invalid filter '{other}'"))
-                    .hint("until, label and label! are"))
-            }
+            "dangling" => dangling(value).map(Self::Dangling),
+            other => Err(Error::new(format!("invalid filter '{other}'"))
+                .hint("until, label, label! and dangling are")),
         }
     }
 }
@@ -91,11 +110,12 @@ fn ago(text: &str) -> Option<i64> {
 /// # Errors
 /// An image is damaged, or what the file system refuses.
 pub fn prune(store: &Store, options: &Options, users: &[User]) -> Result<(Vec<Removed>, u64)> {
+    let all = options.named_too()?;
     let catalog = store.catalog()?;
     let mut ids = Vec::new();
     for id in catalog.images.keys() {
         let names = catalog.references(*id);
-        let is_idle = options.all || names.iter().all(|name| name.tag().is_none());
+        let is_idle = all || names.iter().all(|name| name.tag().is_none());
         if is_idle && passes(store, &catalog, *id, &options.filters)? {
             ids.push(*id);
         }
@@ -117,6 +137,8 @@ fn passes(store: &Store, catalog: &Catalog, id: ImageId, filters: &[Filter]) -> 
                 });
                 has != *negated
             }
+            // It widens what is looked at, and is no question to a single image.
+            Filter::Dangling(_) => true,
         };
         if !passes {
             return Ok(false);
@@ -145,13 +167,21 @@ mod tests {
                 .collect();
             prune(&store, &Options { all, filters }, &[]).unwrap()
         };
+        for (all, filters) in [
+            (true, vec![Filter::Dangling(true)]),
+            (false, vec![Filter::Dangling(true), Filter::Dangling(false)]),
+        ] {
+            assert!(prune(&store, &Options { all, filters }, &[]).is_err());
+        }
+        assert!("dangling=TRUE".parse::<Filter>().is_err());
         assert_eq!(pruned(false, &["until=2021-01-01"]), (vec![], 0));
         assert!(!dead.exists());
         assert_eq!(pruned(false, &["label=none"]).0, []);
         assert_eq!(pruned(false, &["label!=made"]).0, []);
         let (removed, bytes) = pruned(false, &["until=24h"]);
         assert_eq!((&removed[0], bytes), (&Removed::Deleted(nameless.id.0), 4));
-        let (removed, bytes) = pruned(true, &["label=made"]);
+        assert_eq!(pruned(false, &["dangling=1"]).0, []);
+        let (removed, bytes) = pruned(false, &["label=made", "dangling=false"]);
         assert_eq!(removed[1], Removed::Deleted(named.id.0));
         assert_eq!((removed.len(), bytes), (3, 3));
     }

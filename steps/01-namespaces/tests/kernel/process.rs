@@ -236,6 +236,7 @@ fn the_working_directory_is_set() {
             .out(),
         "/etc\n"
     );
+    container(&["-w", "", "--", "pwd"]).output().assert_code(0);
     let output = container(&["-w", "/no/such", "--", "pwd"])
         .output()
         .assert_code(126);

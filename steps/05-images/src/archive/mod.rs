@@ -4,6 +4,7 @@
 //! What is written is both, since they can share their blobs. Of what is read, either will do.
 
 mod load;
+mod members;
 mod save;
 #[cfg(test)]
 mod tests;

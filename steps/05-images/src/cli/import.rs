@@ -6,7 +6,7 @@ use std::io::Read;
 use clap::Args;
 use kit::{Error, Result};
 
-use super::output::{parsed, written};
+use super::output::{parsed, platform, written};
 use super::{Settings, Streams};
 use crate::change::Change;
 use crate::import::{Import, import};
@@ -27,7 +27,7 @@ pub struct Options {
 
     /// What the image is for (default: this machine)
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
-    platform: Option<Platform>,
+    platform: Option<String>,
 
     /// An archive of a file system: a file, an address that begins with http:// or https://, or - for standard input
     #[arg(value_name = "FILE|URL|-")]
@@ -49,6 +49,7 @@ pub(super) fn run(
         return Err(Error::new("cannot import digest reference")
             .hint("a digest follows from the content, and cannot be given"));
     }
+    let platform = platform(options.platform.as_deref())?;
     let changes: Vec<Change> = parsed(&options.change)?;
     // What Docker's history tells: a file comes to its daemon without a name.
     let mut origin = "-";
@@ -70,7 +71,7 @@ pub(super) fn run(
             Some(message) => message.clone(),
             None => format!("Imported from {origin}"),
         },
-        platform: options.platform.clone().unwrap_or_else(Platform::host),
+        platform: platform.unwrap_or_else(Platform::host),
     };
     streams.line(import(store, input, &what)?)
 }

@@ -8,8 +8,8 @@ use clap::Args;
 use kit::{Error, Result};
 
 use super::Streams;
+use super::output::platform;
 use crate::archive::load;
-use crate::platform::Platform;
 use crate::source::Blind;
 use crate::store::Store;
 
@@ -26,10 +26,11 @@ pub struct Options {
 
     /// Of an image for several platforms, load this one (default: this machine's)
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
-    platform: Option<Platform>,
+    platform: Option<String>,
 }
 
 pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -> Result<()> {
+    let platform = platform(options.platform.as_deref())?;
     let input: Box<dyn Read> = match &options.input {
         Some(path) => Box::new(File::open(path).map_err(|e| Error::io("open", path, &e))?),
         None if std::io::stdin().is_terminal() => {
@@ -38,7 +39,7 @@ pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -
         }
         None => Box::new(std::io::stdin().lock()),
     };
-    for image in load(store, input, options.platform.as_ref(), &Blind)? {
+    for image in load(store, input, platform.as_ref(), &Blind)? {
         match image.names[..] {
             [] => streams.line(format!("Loaded image ID: {}", image.id))?,
             _ => image

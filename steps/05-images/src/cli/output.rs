@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use kit::{Error, Result};
 
 use crate::id::ImageId;
+use crate::platform::Platform;
 use crate::units;
 
 pub(super) const NONE: &str = "<none>";
@@ -63,6 +64,12 @@ pub(super) fn with_value(text: &str) -> std::result::Result<String, String> {
         true => Ok(text.to_owned()),
         false => Err("bad format of filter (expected name=value)".to_owned()),
     }
+}
+
+/// A platform, which Docker looks at only when it has the rest of the command line: what is wrong with it is another
+/// failure than that of an option.
+pub(super) fn platform(text: Option<&str>) -> Result<Option<Platform>> {
+    text.map(str::parse).transpose()
 }
 
 /// The words that an option was given.

@@ -7,7 +7,7 @@ use kit::Result;
 
 use super::Streams;
 use super::output::{parsed, with_value, written};
-use crate::prune::{self, Filter, prune};
+use crate::prune::{self, prune};
 use crate::remove::Removed;
 use crate::store::{Store, User};
 use crate::units;
@@ -19,7 +19,7 @@ pub struct Options {
     #[arg(short, long)]
     all: bool,
 
-    /// Only those: until=, label=, label!= (repeatable)
+    /// Only those: until=, label=, label!=, dangling= (repeatable)
     #[arg(long, value_parser = with_value)]
     filter: Vec<String>,
 
@@ -34,14 +34,13 @@ pub(super) fn run(
     users: &[User],
     streams: &mut Streams<'_>,
 ) -> Result<()> {
-    let filters: Vec<Filter> = parsed(&options.filter)?;
-    if !options.force && !is_wanted(options.all, streams)? {
-        return Ok(());
-    }
     let what = prune::Options {
         all: options.all,
-        filters,
+        filters: parsed(&options.filter)?,
     };
+    if !options.force && !is_wanted(what.named_too()?, streams)? {
+        return Ok(());
+    }
     let (removed, bytes) = prune(store, &what, users)?;
     if !removed.is_empty() {
         streams.line("Deleted Images:")?;

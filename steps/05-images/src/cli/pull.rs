@@ -3,7 +3,7 @@
 use clap::Args;
 use kit::{Error, Result};
 
-use super::output::written;
+use super::output::{platform, written};
 use super::progress::progress;
 use super::{Settings, Streams};
 use crate::platform::Platform;
@@ -22,7 +22,7 @@ pub struct Options {
 
     /// Of an image for several platforms, pull this one (default: this machine's)
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
-    platform: Option<Platform>,
+    platform: Option<String>,
 
     /// Suppress verbose output
     #[arg(short, long)]
@@ -40,8 +40,8 @@ pub(super) fn run(
     streams: &mut Streams<'_>,
 ) -> Result<()> {
     let whole: Reference = options.name.parse()?;
+    let platform = platform(options.platform.as_deref())?.unwrap_or_else(Platform::host);
     let client = settings.client()?;
-    let platform = options.platform.clone().unwrap_or_else(Platform::host);
     let one = Pull {
         client: &client,
         platform: &platform,

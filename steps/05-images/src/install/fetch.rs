@@ -23,7 +23,7 @@ pub(super) struct Fetch<'a> {
     stop: &'a AtomicBool,
     stream: Option<Stream>,
     failures: u32,
-    /// What the source has said last, which an `io::Error` has no room for.
+    /// What the source, or our own disk, has said last, which an `io::Error` has no room for.
     pub(super) error: Option<Error>,
 }
 
@@ -116,7 +116,11 @@ impl Read for Fetch<'_> {
                 Ok(0) => {}
                 Ok(got) => {
                     self.failures = 0;
-                    self.partial.append(&buffer[..got])?;
+                    if let Err(error) = self.partial.append(&buffer[..got]) {
+                        let told = io::Error::other(error.to_string());
+                        self.error = Some(error);
+                        return Err(told);
+                    }
                     let event = Event::Received(self.partial.length());
                     self.observer.layer(self.blob, event);
                     return Ok(got);

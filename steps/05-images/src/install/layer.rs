@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use kit::{Error, Result};
 use layers::digest::{Digest, Digesting};
 use layers::store::Staged;
+use nix::errno::Errno;
 
 use super::fetch::Fetch;
 use super::mismatch;
@@ -136,10 +137,21 @@ fn unpack(store: &Store, input: impl Read, job: &Job<'_>) -> Result<Staged, Fail
 /// The archive, where nobody sees it, and its digest.
 fn stage(store: &Store, blob: impl Read) -> Result<(Staged, Digest)> {
     let mut archive = Digesting::new(decompress(blob)?);
-    let staged = store.layers()?.stage(&mut archive)?;
+    let staged = store.layers()?.stage(&mut archive);
+    let staged = staged.map_err(|error| if_full(store, error))?;
     Ok((staged, archive.finish().0))
 }
 // ANCHOR_END: unpack
+
+/// The error's own words name a file of the image: where the disk is full, it matters which disk.
+fn if_full(store: &Store, error: Error) -> Error {
+    match error.errno() {
+        Some(Errno::ENOSPC | Errno::EDQUOT) => {
+            error.within(format!("cannot unpack into {}", store.data().display()))
+        }
+        _ => error,
+    }
+}
 
 /// The same of a blob that is in the store. Its own digest was verified when it was written; that of the archive in it
 /// tells whether it is still the same.

@@ -55,9 +55,10 @@ pub fn install(
     };
     let content = [Digest::of(bytes), manifest.config.digest];
     let blobs = manifest.layers.iter().map(|layer| layer.digest);
-    store
-        .lock()?
-        .extend(lease, content.into_iter().chain(blobs))?;
+    let locked = store.lock()?;
+    locked.extend(lease, content.into_iter().chain(blobs))?;
+    locked.sweep_dead()?;
+    drop(locked);
 
     let digest = store.lock()?.put_blob(lease, bytes)?;
     let config = configuration(store, lease, &manifest, source)?;

@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use kit::Error;
+use layers::compression::decompress;
 use ureq::Body;
 use ureq::http::header::AsHeaderName;
 use ureq::http::{HeaderMap, StatusCode, header};
@@ -24,6 +25,12 @@ impl Answer {
     /// A header's text.
     pub(crate) fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Whether the body is not what it stands for, but that in fewer bytes.
+    pub(crate) fn is_packed(&self) -> bool {
+        let encoding = self.header(header::CONTENT_ENCODING);
+        encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity"))
     }
 
     /// Reads what nobody wants to know, if it is short: a connection can be used again when its answer was heard out.
@@ -56,12 +63,18 @@ impl Answer {
 
 const MOST_WORDS: u64 = 64 << 10;
 
-/// All of an answer's body, which is at most `limit` bytes.
+/// All of an answer's body, which is at most `limit` bytes. Some servers pack it although nobody has asked for that.
 pub(crate) fn read_all(answer: Answer, limit: u64) -> Result<Vec<u8>, Failure> {
+    let is_packed = answer.is_packed();
     let url = answer.url;
     let mut bytes = Vec::new();
-    let mut reader = answer.body.into_reader().take(limit + 1);
+    let body = answer.body.into_reader();
+    let reader: Box<dyn Read> = match is_packed {
+        true => decompress(body).map_err(|error| error.within(url.shown()))?,
+        false => Box::new(body),
+    };
     reader
+        .take(limit + 1)
         .read_to_end(&mut bytes)
         .map_err(|e| broken(&url, ureq::Error::from(e)))?;
     if bytes.len() as u64 > limit {

@@ -101,6 +101,10 @@ impl Client {
             Err(failure) => return Err(manifest_error(failure, repository, version)),
         };
         let described = || {
+            // Then its length is another one.
+            if answer.is_packed() {
+                return None;
+            }
             Some(Described {
                 media_type: answer.header(header::CONTENT_TYPE)?.to_owned(),
                 digest: answer.header(CONTENT_DIGEST)?.parse().ok()?,

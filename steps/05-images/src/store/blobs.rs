@@ -14,6 +14,9 @@ use super::partial::{Partial, Received};
 /// Bytes that a manifest or a configuration may have: more than any registry takes, and little enough to hold.
 pub const MAX_DOCUMENT: u64 = 8 << 20;
 
+/// How the files begin that have no digest yet.
+const NAMELESS: &str = ".tmp-";
+
 /// Content by its digest.
 #[derive(Debug)]
 pub struct Blobs {
@@ -79,7 +82,7 @@ impl Blobs {
     pub fn nameless(&self) -> Result<Nameless> {
         let fails = |e: &std::io::Error| Error::io("make a temporary file in", &self.downloads, e);
         loop {
-            let file = tempfile::NamedTempFile::with_prefix_in(".tmp-", &self.downloads)
+            let file = tempfile::NamedTempFile::with_prefix_in(NAMELESS, &self.downloads)
                 .map_err(|e| fails(&e))?;
             // As with a download, the lock tells a sweep that somebody is at work.
             file.as_file().lock().map_err(|e| fails(&e))?;
@@ -118,7 +121,19 @@ impl Blobs {
 
     /// Removes what is left of downloads that nobody continues.
     pub(super) fn sweep(&self) -> Result<()> {
+        self.sweep_those(|_| true)
+    }
+
+    /// The same of those that nobody can continue, since it is not known what they were to be.
+    pub(super) fn sweep_nameless(&self) -> Result<()> {
+        self.sweep_those(|name| name.starts_with(NAMELESS))
+    }
+
+    fn sweep_those(&self, wanted: impl Fn(&str) -> bool) -> Result<()> {
         for name in names(&self.downloads)? {
+            if !wanted(&name) {
+                continue;
+            }
             let path = self.downloads.join(&name);
             let is_idle = File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
             if is_idle {
@@ -146,6 +161,19 @@ impl Nameless {
         format!("sha256:{:x}", self.hasher.clone().finalize()).parse()
     }
 
+    /// Adds `bytes`.
+    ///
+    /// # Errors
+    /// What the file system refuses.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file
+            .as_file_mut()
+            .write_all(bytes)
+            .map_err(|e| unwritten(self.file.path(), &e))?;
+        self.hasher.update(bytes);
+        Ok(())
+    }
+
     /// Shows it as a blob.
     ///
     /// # Errors
@@ -168,15 +196,13 @@ impl Nameless {
     }
 }
 
-impl Write for Nameless {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let length = self.file.write(bytes)?;
-        self.hasher.update(&bytes[..length]);
-        Ok(length)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
+/// Where it was written to matters most when the disk is full.
+pub(super) fn unwritten(path: &Path, error: &std::io::Error) -> Error {
+    let failed = Error::io("write", path, error);
+    match error.kind() {
+        ErrorKind::StorageFull => failed.hint("the disk is full: `df -h` tells which"),
+        ErrorKind::QuotaExceeded => failed.hint("the disk quota is used up"),
+        _ => failed,
     }
 }
 

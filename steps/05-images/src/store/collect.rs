@@ -44,6 +44,7 @@ impl Locked<'_> {
         self.collect_layers(&needed, &mut collected)?;
         self.collect_sizes(&needed)?;
         self.collect_temporaries()?;
+        self.sweep_dead()?;
         for digest in self.blobs.list()? {
             if !needed.contains(&digest) {
                 self.blobs.delete(&digest)?;
@@ -60,6 +61,15 @@ impl Locked<'_> {
     /// What the file system refuses.
     pub fn sweep(&self) -> Result<()> {
         self.blobs.sweep()?;
+        self.layers()?.sweep()
+    }
+
+    /// The same, without downloads that can be continued: what was interrupted again and again does not fill the disk.
+    ///
+    /// # Errors
+    /// What the file system refuses.
+    pub fn sweep_dead(&self) -> Result<()> {
+        self.blobs.sweep_nameless()?;
         self.layers()?.sweep()
     }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use kit::{Error, Result};
 
-use super::blobs::sync_directory;
+use super::blobs::{sync_directory, unwritten};
 
 /// What there is of a blob.
 #[derive(Debug)]
@@ -71,8 +71,10 @@ impl Partial {
     ///
     /// # Errors
     /// What the file system refuses.
-    pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
+    pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file
+            .write_all(bytes)
+            .map_err(|e| unwritten(&self.path, &e))?;
         self.length += bytes.len() as u64;
         self.read = self.length;
         Ok(())
@@ -109,7 +111,7 @@ impl Partial {
     pub fn keep(self) -> Result<()> {
         self.file
             .sync_all()
-            .map_err(|e| Error::io("write", &self.path, &e))?;
+            .map_err(|e| unwritten(&self.path, &e))?;
         std::fs::rename(&self.path, &self.whole)
             .map_err(|e| Error::io("keep the blob", &self.whole, &e))?;
         match self.whole.parent() {

@@ -124,3 +124,32 @@ fn a_sweep_takes_what_nobody_works_on() {
     locked.sweep().unwrap();
     assert_eq!(std::fs::read_dir(&downloads).unwrap().count(), 0);
 }
+
+#[test]
+fn what_the_dead_have_left_goes_but_for_what_can_be_continued() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::new(dir.path());
+    simple(&store, "one", "one", "2020-01-01T00:00:00Z");
+    let stage = dir.path().join("layers/.stage-dead");
+    let downloads = dir.path().join("images/downloads");
+    let nameless = downloads.join(".tmp-dead");
+    let alive = store.blobs().nameless().unwrap();
+    let begin = || {
+        std::fs::create_dir_all(stage.join("tree")).unwrap();
+        std::fs::write(&nameless, "x").unwrap();
+        std::fs::write(downloads.join("00"), "x").unwrap();
+    };
+    let check = || {
+        assert!(!stage.exists());
+        assert!(!nameless.exists());
+        // That of the living, and what can be continued.
+        assert_eq!(std::fs::read_dir(&downloads).unwrap().count(), 2);
+    };
+    begin();
+    simple(&store, "two", "two", "2020-01-01T00:00:00Z");
+    check();
+    begin();
+    store.lock().unwrap().collect().unwrap();
+    check();
+    drop(alive);
+}

@@ -222,11 +222,17 @@ fn bad_words_are_refused() {
             "No such image: none:latest",
         ),
         (&["run", "--pull", "sometimes", "app"], "invalid value"),
-        (&["load", "--platform", "a/b/c/d"], "not a platform"),
+        (&["run", "--platform", "/", "app"], "not a platform"),
         (&["rm"], "IMAGE"),
     ] {
         let output = images(arguments).output().assert_code(125);
         assert!(output.err().contains(words), "{output}");
+    }
+    for command in ["pull", "import", "load", "save"] {
+        let arguments = [command, "--platform", "a/b/c/d", "app"];
+        // Load reads its standard input.
+        let count = if command == "load" { 3 } else { 4 };
+        refused(&arguments[..count], "not a platform");
     }
     refused(
         &["import", "-c", "RUN x", "-"],

@@ -11,6 +11,7 @@ pub(crate) fn tests() -> Vec<Test> {
         test("killed_while_it_imports", root, killed_while_it_imports),
         test("killed_while_it_loads", root, killed_while_it_loads),
         test("killed_while_it_unpacks", root, killed_while_it_unpacks),
+        test("killed_while_it_saves", root, killed_while_it_saves),
         test("killed_while_it_removes", root, killed_while_it_removes),
     ]
 }
@@ -77,6 +78,25 @@ fn killed_while_it_loads() {
 fn killed_while_it_unpacks() {
     let saved = saved();
     kill_each(Role::Janitor, 5, &["load", "-i", &saved], || {}, sound);
+}
+
+/// The archive has no name before it is whole: nothing is left beside it.
+fn killed_while_it_saves() {
+    done(&["import", &file_system("one", "one"), "one"]);
+    let directory = path("saved");
+    std::fs::create_dir(&directory).unwrap();
+    let saved = format!("{directory}/one.tar");
+    let whole_or_not_there = || {
+        let mut left = std::fs::read_dir(&directory).unwrap();
+        if let Some(only) = left.next() {
+            assert_eq!(only.unwrap().file_name(), "one.tar");
+            done(&["load", "-i", &saved]);
+            std::fs::remove_file(&saved).unwrap();
+        }
+        assert!(left.next().is_none());
+    };
+    let save = ["save", "-o", &saved, "one"];
+    kill_each(Role::Parent, 3, &save, || {}, whole_or_not_there);
 }
 
 fn killed_while_it_removes() {

@@ -6,6 +6,7 @@ mod attack;
 mod commands;
 mod docker;
 mod faults;
+mod full;
 mod made;
 mod many;
 mod registry;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         commands::tests(),
         archives::tests(),
         faults::tests(),
+        full::tests(),
         many::tests(),
         registry::tests(),
         run::tests(),

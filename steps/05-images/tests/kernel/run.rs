@@ -236,6 +236,8 @@ fn a_working_directory_is_made() {
             .out(),
         "/dir\n"
     );
+    let none = run(&["-w", "", "app", "pwd"]).assert_code(0);
+    assert_eq!(none.out(), "/a/b/c\n");
     assert_eq!(
         run(&["-w", "/etc/passwd", "app", "pwd"])
             .assert_code(125)

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod authorization;
+mod encoding;
 mod fixtures;
 mod mirrors;
 mod network;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         authorization::tests(),
         trust::tests(),
         pull::tests(),
+        encoding::tests(),
         tags::tests(),
         mirrors::tests(),
         push::tests(),
