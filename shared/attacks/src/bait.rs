@@ -3,9 +3,13 @@
 use std::any::Any;
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use kit::patience::patient;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -76,7 +80,7 @@ impl fmt::Debug for Bait {
 
 impl Bait {
     /// Nothing is laid out, and the probe's word counts.
-    pub(crate) fn none(_: &Ground<'_>) -> std::io::Result<Self> {
+    pub(crate) fn none(_: &Ground<'_>) -> io::Result<Self> {
         Ok(Self::default())
     }
 
@@ -112,14 +116,28 @@ pub(crate) struct Victim(Child);
 
 impl Victim {
     /// With a secret in its environment.
-    pub(crate) fn start(token: &str) -> std::io::Result<Self> {
+    pub(crate) fn start(token: &str) -> io::Result<Self> {
         let mut command = Command::new("/bin/busybox");
         command
             .args(["sleep", "1000"])
             .env_clear()
             .env("SECRET", token);
         command.stdin(Stdio::null()).stdout(Stdio::null());
-        command.spawn().map(Self)
+        let victim = command.spawn().map(Self)?;
+        victim.wait_for_environment()?;
+        Ok(victim)
+    }
+
+    /// We go on before execve(2) is over: until the new program has its stack, it has no environment to be read.
+    fn wait_for_environment(&self) -> io::Result<()> {
+        let begin = Instant::now();
+        while fs::read(format!("/proc/{}/environ", self.pid()))?.is_empty() {
+            if begin.elapsed() > patient(Duration::from_secs(30)) {
+                return Err(io::Error::other("a process without an environment"));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -9,9 +9,11 @@ use crate::Way;
 /// A process of the host has a secret in its environment. `/proc` shows the PID namespace of whoever mounted it: left
 /// as it is, it shows the host's processes, their environments, and through `/proc/PID/root` their files.
 pub(crate) fn secrets_in_proc(way: Way) -> bool {
+    // No exec after the word: while it lasts, there is no environment to be read.
     let victim = Run::new("sh")
-        .args(["-c", "echo ready; exec sleep 100"])
+        .args(["-c", "echo ready; read word"])
         .env("SECRET", "swordfish")
+        .open_stdin()
         .spawn();
     victim.expect("ready");
     let script = format!("tr '\\0' '\\n' </proc/{}/environ", victim.pid());
