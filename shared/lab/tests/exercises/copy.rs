@@ -42,8 +42,8 @@ pub(crate) fn students() {
     let wrong = solution("leaked-descriptors")
         .replace("close_on_exec_from(3)?;", "let _ = close_on_exec_from;");
     fs::write(&source, wrong).unwrap();
-    let failed = here(&["check"]).output().assert_code(1).out();
-    assert!(failed.contains("FAIL"), "{failed}");
+    let failed = here(&["check"]).output().assert_code(1);
+    assert!(failed.out().contains("FAIL"), "{failed}");
     fs::write(&source, solution("leaked-descriptors")).unwrap();
     here(&["check"]).output().assert_code(0);
 }
