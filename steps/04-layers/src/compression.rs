@@ -49,6 +49,14 @@ fn foreign(beginning: &[u8]) -> Option<&'static str> {
     })
 }
 
+/// Refuses what the program `name` has compressed.
+pub fn unsupported(name: &str) -> Error {
+    Error::new(format!(
+        "it is compressed with {name}, which is not supported"
+    ))
+    .hint(format!("decompress it first: {name} -dc FILE | …"))
+}
+
 /// So many bytes tell which it is.
 const MAGIC: u64 = 10;
 
@@ -64,10 +72,7 @@ pub fn decompress<'a>(mut input: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
     let taken = input.by_ref().take(MAGIC).read_to_end(&mut beginning);
     taken.map_err(fails)?;
     if let Some(name) = foreign(&beginning) {
-        return Err(Error::new(format!(
-            "it is compressed with {name}, which is not supported"
-        ))
-        .hint(format!("decompress it first: {name} -dc FILE | …")));
+        return Err(unsupported(name));
     }
     let compression = Compression::of(&beginning);
     let input = BufReader::with_capacity(1 << 16, Cursor::new(beginning).chain(input));

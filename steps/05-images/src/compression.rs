@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
 use kit::{Error, Result};
-use layers::compression::Compression;
+use layers::compression::{Compression, unsupported};
 
 use crate::manifest::media;
 
@@ -37,10 +37,7 @@ pub fn recognise(input: &mut impl BufRead) -> Result<Compression> {
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => "xz",
         _ => return Ok(Compression::of(first)),
     };
-    Err(Error::new(format!(
-        "it is compressed with {other}, which is not supported"
-    ))
-    .hint(format!("decompress it first: {other} -dc FILE | …")))
+    Err(unsupported(other))
 }
 
 /// Decompresses `input`, whatever it is. A stream that grows beyond all reason ends in an error that says so.
