@@ -16,7 +16,7 @@ use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, LinkatFlags, Uid, fchown, fchownat, linkat, symlinkat};
 use rustix::fs::XattrFlags;
 
-use super::{Options, attributes};
+use super::options::{Options, attributes};
 use crate::remove::remove;
 use crate::tar::{Entry, Kind, Reader, Time};
 use crate::whiteout::Namespace;

@@ -12,6 +12,7 @@
 mod inode;
 mod modes;
 mod name;
+mod options;
 mod parents;
 
 use std::io::{BufReader, Read};
@@ -25,21 +26,10 @@ use nix::sys::stat::Mode;
 use self::inode::Maker;
 use self::modes::Modes;
 use self::name::Name;
+pub use self::options::Options;
 use self::parents::Parents;
-use crate::tar::{Entry, Kind, Limits, Reader};
-use crate::whiteout::{Namespace, Whiteout, is_overlays_own};
-
-/// How an archive is to be unpacked.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Where overlayfs will look for its attributes.
-    pub namespace: Namespace,
-    /// Whether owners are kept, and the attributes that root alone may set (`security.*`, `trusted.*`); if not,
-    /// everything is ours, which is all that an ordinary user can do.
-    pub keep_owners: bool,
-    /// What the archive may ask for.
-    pub limits: Limits,
-}
+use crate::tar::{Entry, Kind, Reader};
+use crate::whiteout::Whiteout;
 
 /// What was unpacked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -186,26 +176,6 @@ impl Extraction<'_> {
         }
         Ok(())
     }
-}
-
-/// Attributes that may be set from an archive.
-fn attributes(entry: &Entry, options: Options) -> impl Iterator<Item = (&[u8], &[u8])> {
-    entry
-        .xattrs
-        .iter()
-        .map(|(name, value)| (&name[..], &value[..]))
-        .filter(move |(name, _)| !is_overlays_own(name) && can_have(&entry.kind, name, options))
-}
-
-/// What no file has on Linux (xattr(7)) comes from another system, such as a Mac's `com.apple.provenance`: it means
-/// nothing here, and nobody's tar stumbles over it.
-fn can_have(kind: &Kind, attribute: &[u8], options: Options) -> bool {
-    let is_in = |namespace: &[u8]| attribute.starts_with(namespace);
-    if is_in(b"security.") || is_in(b"trusted.") {
-        return options.keep_owners;
-    }
-    let takes_user = matches!(kind, Kind::File { .. } | Kind::Directory);
-    is_in(b"system.") || (takes_user && is_in(b"user."))
 }
 
 /// Empty ones the kernel takes, and then refuses to give back (EINVAL): nobody could copy or pack the file again.

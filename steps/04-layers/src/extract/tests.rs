@@ -8,7 +8,8 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::*;
-use crate::tar::{Time, Writer};
+use crate::tar::{Limits, Time, Writer};
+use crate::whiteout::Namespace;
 
 const OPTIONS: Options = Options {
     namespace: Namespace::User,

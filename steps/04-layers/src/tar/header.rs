@@ -99,6 +99,10 @@ fn wrong(what: &str) -> Error {
     Error::new(format!("damaged tar header: the {what} is not a number"))
 }
 
+pub(super) fn truncated() -> Error {
+    Error::new("the archive is truncated: it ends in the middle of an entry")
+}
+
 /// Digits, among spaces and NULs; an empty field is 0.
 fn octal(field: &[u8]) -> Option<i64> {
     let text = field.split(|byte| *byte == 0).next()?.trim_ascii();

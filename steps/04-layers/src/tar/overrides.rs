@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use kit::Result;
 
-use super::Time;
+use super::entry::Time;
+use super::header::truncated;
 use super::pax;
-use super::reader::truncated;
 use super::sparse::{self, Map};
 
 /// What extension headers say about the entry after them.

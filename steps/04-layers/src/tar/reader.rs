@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use kit::{Error, Result};
 
 use super::entry::{Entry, Kind, Time};
-use super::header::{BLOCK, Header, field};
+use super::header::{BLOCK, Header, field, truncated};
 use super::overrides::{Overrides, Sparse};
 use super::sparse::{self, Extent};
 
@@ -354,10 +354,6 @@ fn until_nul(mut text: Vec<u8>) -> Vec<u8> {
         text.truncate(end);
     }
     text
-}
-
-pub(super) fn truncated() -> Error {
-    Error::new("the archive is truncated: it ends in the middle of an entry")
 }
 
 fn over(limit: &str) -> Error {
