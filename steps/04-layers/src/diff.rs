@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use kit::{Error, Result};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstatat, makedev};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstatat};
 
 use crate::attributes;
 use crate::lower::Lower;
 use crate::names::sorted_names;
-use crate::whiteout::Namespace;
+use crate::whiteout::{Namespace, is_whiteout};
 
 /// What happened to a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,10 +138,6 @@ fn differ(before: &FileStat, after: &FileStat) -> bool {
 
 fn is_directory(stat: &FileStat) -> bool {
     stat.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits()
-}
-
-pub(crate) fn is_whiteout(stat: &FileStat) -> bool {
-    stat.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFCHR.bits() && stat.st_rdev == makedev(0, 0)
 }
 
 fn failed(path: &[u8], errno: Errno) -> Error {

@@ -1,11 +1,8 @@
 //! The plain way to keep a layer: a directory of its own.
 
 use std::collections::HashSet;
-use std::ffi::CString;
 use std::fs::{DirBuilder, File, Permissions, TryLockError};
 use std::io::{ErrorKind, Read};
-use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -14,7 +11,7 @@ use kit::{Error, Result};
 
 use crate::digest::Digest;
 use crate::extract::{Options, extract};
-use crate::remove::remove;
+use crate::remove::remove_tree;
 use crate::store::{LayerStore, Opened, Staged, Usage};
 
 /// What the name of a layer begins with that is not whole yet.
@@ -184,21 +181,6 @@ pub(crate) fn lock(path: &Path) -> Result<Option<File>> {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(fails(e)),
         _ => Ok(None),
     }
-}
-
-/// Removes whatever is at `path`.
-pub(crate) fn remove_tree(path: &Path) -> Result<()> {
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(Error::new(format!("{} cannot be removed", path.display())));
-    };
-    // A relative path of one component has an empty one.
-    let parent = Some(parent)
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let directory = File::open(parent).map_err(|e| Error::io("open", parent, &e))?;
-    let name = CString::new(name.as_bytes())
-        .map_err(|_| Error::new(format!("{} holds a NUL byte", path.display())))?;
-    remove(directory.as_fd(), &name)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! A hundred absolute paths do not fit. So each layer is opened, and is called by its number: with `/proc/self/fd` as the
 //! working directory, `7:8:9` are three layers. 500 of them need less than 2,500 bytes.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use kit::sys::mount::clone_tree;
@@ -13,20 +13,25 @@ use nix::mount::{MntFlags, MsFlags, mount as mount2, umount2};
 use nix::sys::stat::Mode;
 use nix::unistd::fchdir;
 
-use crate::overlay::Overlay;
+/// One that is set, with its value if it has one.
+pub(crate) type MountOption = (&'static CStr, Option<&'static CStr>);
 
-/// The same as [`Overlay::mount`]. A place is needed for a moment, in a mount namespace that is the child's own: the
-/// topmost layer lends its directory, and is uncovered again.
-pub(crate) fn mount(overlay: &Overlay) -> nix::Result<OwnedFd> {
+/// The same as [`Overlay::mount`](crate::overlay::Overlay::mount), of the same parts: the layers, the topmost first,
+/// the upper and work directory above them, and the options. A place is needed for a moment, in a mount namespace that is the
+/// child's own: the topmost layer lends its directory, and is uncovered again.
+pub(crate) fn mount(
+    layers: &[CString],
+    above: Option<(&CStr, &CStr)>,
+    settings: &[MountOption],
+) -> nix::Result<OwnedFd> {
     let before = directory(c".")?;
     let descriptors = directory(c"/proc/self/fd")?;
-    let lower = overlay
-        .lower()
+    let lower = layers
         .iter()
         .map(|path| directory(path))
         .collect::<nix::Result<Vec<_>>>()?;
-    let options = options(overlay, &lower)?;
-    let place = &overlay.lower()[0];
+    let options = options(&lower, above, settings)?;
+    let place = &layers[0];
     fchdir(&descriptors)?;
     let mounted = mount2(
         Some(c"overlay"),
@@ -42,7 +47,7 @@ pub(crate) fn mount(overlay: &Overlay) -> nix::Result<OwnedFd> {
     detached
 }
 
-fn directory(path: &std::ffi::CStr) -> nix::Result<OwnedFd> {
+fn directory(path: &CStr) -> nix::Result<OwnedFd> {
     open(
         path,
         OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
@@ -50,16 +55,20 @@ fn directory(path: &std::ffi::CStr) -> nix::Result<OwnedFd> {
     )
 }
 
-fn options(overlay: &Overlay, lower: &[OwnedFd]) -> nix::Result<CString> {
+fn options(
+    lower: &[OwnedFd],
+    above: Option<(&CStr, &CStr)>,
+    settings: &[MountOption],
+) -> nix::Result<CString> {
     let numbers: Vec<String> = lower.iter().map(|fd| fd.as_raw_fd().to_string()).collect();
     let mut options = format!("lowerdir={}", numbers.join(":")).into_bytes();
-    if let Some((upper, work)) = overlay.upper_and_work() {
+    if let Some((upper, work)) = above {
         for (key, path) in [("upperdir", upper), ("workdir", work)] {
             options.extend(format!(",{key}=").bytes());
             options.extend(path.to_bytes());
         }
     }
-    for (key, value) in overlay.options() {
+    for (key, value) in settings {
         options.push(b',');
         options.extend(key.to_bytes());
         if let Some(value) = value {
@@ -76,21 +85,15 @@ fn options(overlay: &Overlay, lower: &[OwnedFd]) -> nix::Result<CString> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::whiteout::Namespace;
 
     #[test]
     fn five_hundred_layers_fit_in_a_page() {
-        let overlay = Overlay::new(&vec!["/layer".into(); 500], Namespace::Trusted)
-            .and_then(|overlay| overlay.writable("/a,b".as_ref(), "/work".as_ref()))
-            .unwrap();
         let lower: Vec<OwnedFd> = (0..500).map(|_| directory(c"/").unwrap()).collect();
-        let options = options(&overlay, &lower).unwrap();
+        let above = Some((c"/a\\,b", c"/work"));
+        let settings = [(c"index", Some(c"off")), (c"userxattr", None)];
+        let options = options(&lower, above, &settings).unwrap();
         assert!(options.to_bytes().len() < 3000);
-        assert!(
-            options
-                .to_str()
-                .unwrap()
-                .contains(",upperdir=/a\\,b,workdir=/work,index=off")
-        );
+        let text = options.to_str().unwrap();
+        assert!(text.ends_with(",upperdir=/a\\,b,workdir=/work,index=off,userxattr"));
     }
 }

@@ -11,9 +11,8 @@ use nix::fcntl::{AtFlags, OFlag, open};
 use nix::sys::stat::{FileStat, Mode, fstatat};
 
 use crate::attributes;
-use crate::diff::is_whiteout;
 use crate::names::{open_below, sorted_names};
-use crate::whiteout::Namespace;
+use crate::whiteout::{Namespace, is_whiteout};
 
 /// Layers, the topmost first.
 pub(crate) struct Lower {

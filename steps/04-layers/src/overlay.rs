@@ -3,7 +3,7 @@
 //! What is to be mounted is a [`Overlay`], pure data; [`Overlay::mount`] is the few system calls, made in the child. The
 //! result is a *detached* mount, a descriptor: no directory of the host ever has it on it, so none is left behind.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use kit::sys::mount::FileSystem;
 use kit::{Error, Failure, Result};
 use nix::errno::Errno;
 
-use crate::fallback;
+use crate::fallback::{self, MountOption};
 use crate::whiteout::Namespace;
 
 /// The layers of one mount, ready for the kernel.
@@ -84,7 +84,7 @@ impl Overlay {
     /// * `xino=auto`: inode numbers that stay the same, and are unique, where the file system below has bits to spare.
     /// * `userxattr`: in a user namespace, overlayfs may keep its marks only in `user.overlay.*` (Linux 5.11). It implies
     ///   the second line.
-    pub(crate) fn options(&self) -> &'static [(&'static CStr, Option<&'static CStr>)] {
+    pub(crate) fn options(&self) -> &'static [MountOption] {
         match self.namespace {
             Namespace::User => &[
                 (c"index", Some(c"off")),
@@ -100,16 +100,6 @@ impl Overlay {
         }
     }
     // ANCHOR_END: options
-
-    pub(crate) fn lower(&self) -> &[CString] {
-        &self.lower
-    }
-
-    pub(crate) fn upper_and_work(&self) -> Option<(&CString, &CString)> {
-        self.writable
-            .as_ref()
-            .map(|writable| (&writable.upper, &writable.work))
-    }
 
     /// Mounts it, detached. For the child.
     ///
@@ -157,7 +147,10 @@ impl Overlay {
 
     /// The same as kernels before 6.8 need it: see `fallback.rs`. [`mount`](Self::mount) comes to it by itself.
     pub fn mount_by_string(&self) -> Result<OwnedFd, Failure<'_>> {
-        fallback::mount(self).map_err(Failure::of(MOUNT, self.lower[0].to_bytes()))
+        let writable = self.writable.as_ref();
+        let above = writable.map(|Writable { upper, work }| (upper.as_c_str(), work.as_c_str()));
+        fallback::mount(&self.lower, above, self.options())
+            .map_err(Failure::of(MOUNT, self.lower[0].to_bytes()))
     }
 
     /// The likely cause of a failure of [`mount`](Self::mount).

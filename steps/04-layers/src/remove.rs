@@ -1,8 +1,11 @@
 //! Removing a tree that somebody else may have made: without following a link, and however deep it is.
 
 use std::ffi::{CStr, CString};
+use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use kit::{Error, Result};
 use nix::dir::Dir;
@@ -44,6 +47,21 @@ pub fn remove(parent: BorrowedFd<'_>, name: &CStr) -> Result<()> {
             }
         }
     }
+}
+
+/// Removes whatever is at `path`.
+pub(crate) fn remove_tree(path: &Path) -> Result<()> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(Error::new(format!("{} cannot be removed", path.display())));
+    };
+    // A relative path of one component has an empty one.
+    let parent = Some(parent)
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let directory = File::open(parent).map_err(|e| Error::io("open", parent, &e))?;
+    let name = CString::new(name.as_bytes())
+        .map_err(|_| Error::new(format!("{} holds a NUL byte", path.display())))?;
+    remove(directory.as_fd(), &name)
 }
 
 /// A directory that is being emptied. It is not kept open.

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use kit::Result;
 
 use crate::digest::Digest;
-use crate::directories::remove_tree;
 use crate::extract::Unpacked;
+use crate::remove::remove_tree;
 
 /// A way to keep layers. Each has an id, which is its chain ID, and is never changed once it is there.
 pub trait LayerStore: Send + Sync {

@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use kit::{Error, Result};
 use nix::unistd::geteuid;
 
-use crate::directories::remove_tree;
-use crate::remove::remove;
+use crate::remove::{remove, remove_tree};
 
 const HINT: &str = "a layer is unpacked into a directory of its own";
 

@@ -8,6 +8,8 @@
 //! In a user namespace the attribute is `user.overlay.opaque` (mount option `userxattr`), because `trusted.` needs
 //! CAP_SYS_ADMIN of the host.
 
+use nix::sys::stat::{FileStat, SFlag, makedev};
+
 /// What an entry's name means on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whiteout<'a> {
@@ -81,6 +83,11 @@ impl Namespace {
 /// make a file show the contents of another, outside its layer.
 pub fn is_overlays_own(attribute: &[u8]) -> bool {
     attribute.starts_with(b"trusted.overlay.") || attribute.starts_with(b"user.overlay.")
+}
+
+/// Whether a file of a layer on disk says that what has its name below is gone.
+pub(crate) fn is_whiteout(stat: &FileStat) -> bool {
+    stat.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFCHR.bits() && stat.st_rdev == makedev(0, 0)
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use kit::id::Id;
 use kit::{Error, Result};
 
 use crate::attributes;
-use crate::directories::{lock, remove_tree};
+use crate::directories::lock;
+use crate::remove::remove_tree;
 use crate::whiteout::Namespace;
 
 /// A writable layer that is removed when it is dropped. If we are killed before that, the next one that is made finds
