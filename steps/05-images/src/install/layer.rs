@@ -9,7 +9,7 @@ use layers::store::Staged;
 use nix::errno::Errno;
 
 use super::fetch::Fetch;
-use super::mismatch;
+use super::mismatch::mismatch;
 use crate::compression::decompress;
 use crate::manifest::Blob;
 use crate::source::{BlobSource, Event, Observer};

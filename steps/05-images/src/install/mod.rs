@@ -4,6 +4,7 @@
 
 mod fetch;
 mod layer;
+mod mismatch;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use kit::{Error, Result};
 use layers::digest::Digest;
 
 use self::layer::{Job, install_layer};
+use self::mismatch::mismatch;
 use crate::config::Configuration;
 use crate::id::ImageId;
 use crate::manifest::{Document, Manifest};
@@ -167,14 +169,6 @@ fn verify(bytes: &[u8], promised: Digest) -> Result<()> {
         true => Ok(()),
         false => Err(mismatch("the configuration", promised, got)),
     }
-}
-
-/// What was delivered is not what was promised.
-fn mismatch(what: &str, promised: Digest, got: Digest) -> Error {
-    Error::new(format!(
-        "{what} is not what was promised: its digest is {got} instead of {promised}"
-    ))
-    .hint("it was damaged on the way, or somebody has changed it; nothing of it was kept")
 }
 
 /// Several at once. The first failure stops all.

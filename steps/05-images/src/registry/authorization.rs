@@ -17,8 +17,8 @@ use super::challenge::{self, Challenge};
 use super::configuration::Configuration;
 use super::credential::{self, Credential};
 use super::endpoint::credentials_key;
-use super::exchange::Exchange;
 use super::failure::{Failure, Refusal};
+use super::transport::Transport;
 use super::url::{Scheme, Url, escape};
 
 /// What has been found out, by registry.
@@ -103,12 +103,13 @@ pub(crate) struct Answered {
 /// Where credentials cannot be had, because a helper is not installed or fails, a token may still be had for nobody, as
 /// in Docker: what is public is pulled with any configuration. To push, it takes somebody.
 pub(crate) fn answer_challenge(
-    exchange: &Exchange,
+    transport: &Transport,
+    known: &Known,
     origin: &Url,
     answer: &Answer,
     scopes: &[String],
 ) -> Result<Answered, Failure> {
-    let configuration = &exchange.configuration;
+    let configuration = &transport.configuration;
     let credential = match &configuration.credentials {
         Some(file) if may_carry_secrets(configuration, origin) => {
             file.credential(credentials_key(&origin.authority))
@@ -131,7 +132,7 @@ pub(crate) fn answer_challenge(
                 credential: credential.as_ref(),
                 offline: false,
             };
-            let token = match (fetch_token(exchange, origin, challenge, &wanted), nameless) {
+            let token = match (fetch_token(transport, origin, challenge, &wanted), nameless) {
                 (Err(_), Some(failure)) => return Err(failure),
                 (token, why) => {
                     nameless = why;
@@ -139,12 +140,12 @@ pub(crate) fn answer_challenge(
                 }
             };
             let header = token.header.clone();
-            exchange.known.remember_token(origin, scopes, token);
+            known.remember_token(origin, scopes, token);
             Ok(Answered { header, nameless })
         }
         (Some(Challenge::Basic), Some(credential)) => {
             let header = basic_header(origin, &credential)?;
-            exchange.known.remember_basic(origin, &header);
+            known.remember_basic(origin, &header);
             Ok(Answered { header, nameless })
         }
         (Some(Challenge::Basic), None) => {
@@ -204,7 +205,7 @@ pub(crate) struct Wanted<'a> {
 /// The realm is often another host: the protocol has it so, and the credentials are those that the user has for
 /// `origin`. But they are sent nowhere in the clear that the user did not allow, and follow no redirect.
 pub(crate) fn fetch_token(
-    exchange: &Exchange,
+    transport: &Transport,
     origin: &Url,
     challenge: &Challenge,
     wanted: &Wanted<'_>,
@@ -222,7 +223,7 @@ pub(crate) fn fetch_token(
     };
     let realm = Url::parse(realm)
         .map_err(|e| e.within(format_args!("{} sends us for a token", origin.shown())))?;
-    if !may_carry_secrets(&exchange.configuration, &realm) {
+    if !may_carry_secrets(&transport.configuration, &realm) {
         return Err(Failure::Wrong(Error::new(format!(
             "{} sends us for a token to {}, over plain HTTP",
             origin.shown(),
@@ -240,16 +241,16 @@ pub(crate) fn fetch_token(
     let service = service.as_deref();
     let answer = match wanted.credential {
         Some(Credential::IdentityToken { token, .. }) => {
-            refresh(exchange, &realm, service, &scopes, token)?
+            refresh(transport, &realm, service, &scopes, token)?
         }
-        _ => request(exchange, &realm, service, &scopes, wanted)?,
+        _ => request(transport, &realm, service, &scopes, wanted)?,
     };
     read_token(answer)
 }
 
 /// The older way: a GET, with a name and a password or without.
 fn request(
-    exchange: &Exchange,
+    transport: &Transport,
     realm: &Url,
     service: Option<&str>,
     scopes: &[&str],
@@ -269,12 +270,12 @@ fn request(
         .map(|credential| basic_header(realm, credential))
         .transpose()?;
     let url = realm.clone().with_query(&parameters);
-    exchange.send(&Method::GET, &url, &[], None, authorization.as_ref())
+    transport.send(&Method::GET, &url, &[], None, authorization.as_ref())
 }
 
 /// OAuth 2's way, with a refresh token (RFC 6749, 6).
 fn refresh(
-    exchange: &Exchange,
+    transport: &Transport,
     realm: &Url,
     service: Option<&str>,
     scopes: &[&str],
@@ -292,7 +293,7 @@ fn refresh(
     .join("&");
     let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
     let headers = [(header::CONTENT_TYPE, form_type)];
-    exchange.send(&Method::POST, realm, &headers, Some(form.as_bytes()), None)
+    transport.send(&Method::POST, realm, &headers, Some(form.as_bytes()), None)
 }
 
 fn read_token(answer: Answer) -> Result<Token, Failure> {

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::io::{self, Read};
 
-use kit::Error;
+use kit::{Error, Result};
 use layers::digest::{Digest, Digesting};
 use ureq::BodyReader;
 use ureq::http::{StatusCode, header};
 
 use super::answer::Answer;
-use super::client::Client;
+use super::client::{Client, pull_error};
 use super::endpoint::Host;
 use super::exchange::Ask;
 use super::failure::{Failure, broken};
@@ -37,8 +37,28 @@ pub struct Blob {
 /// So much progress makes up for the failures before it: who gives a byte and breaks off is not asked for ever.
 const PROGRESS: u64 = 1 << 20;
 
+impl Client {
+    /// The blob `digest`, which has `size` bytes, from byte `offset` on. Reading goes on where it was when a
+    /// connection breaks; the length is checked, and the digest by [`Verified`](super::Verified).
+    ///
+    /// # Errors
+    /// The registry cannot be reached, refuses, or has a blob of another length. Addresses that a descriptor names
+    /// beside the registry (foreign layers) are never asked (CVE-2020-15157).
+    pub fn blob(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        size: u64,
+        offset: u64,
+    ) -> Result<Blob> {
+        Blob::open(self, repository, digest, size, offset).map_err(|failure| {
+            pull_error(failure, repository).within(format_args!("blob {digest}"))
+        })
+    }
+}
+
 impl Blob {
-    pub(crate) fn open(
+    fn open(
         client: &Client,
         repository: &Repository,
         digest: &Digest,
@@ -50,7 +70,7 @@ impl Blob {
                 "byte {offset} is asked for, of {size}"
             ))));
         }
-        let configuration = &client.exchange.configuration;
+        let configuration = client.exchange.configuration();
         let mut blob = Self {
             client: client.clone(),
             repository: repository.clone(),

@@ -1,4 +1,4 @@
-//! What a registry is asked for: manifests, layers, tags (OCI distribution specification, "Pull" and "Content
+//! What a registry is asked for: manifests, tags (OCI distribution specification, "Pull" and "Content
 //! Discovery"). Pushing stands in `push`.
 
 use std::collections::HashSet;
@@ -9,7 +9,6 @@ use layers::digest::Digest;
 use serde::Deserialize;
 use ureq::http::{Method, header};
 
-use super::blob::Blob;
 use super::configuration::Configuration;
 use super::endpoint::Host;
 use super::exchange::{Ask, Exchange, Target};
@@ -114,24 +113,6 @@ impl Client {
         Ok(described())
     }
 
-    /// The blob `digest`, which has `size` bytes, from byte `offset` on. Reading goes on where it was when a
-    /// connection breaks; the length is checked, and the digest by [`Verified`](super::Verified).
-    ///
-    /// # Errors
-    /// The registry cannot be reached, refuses, or has a blob of another length. Addresses that a descriptor names
-    /// beside the registry (foreign layers) are never asked (CVE-2020-15157).
-    pub fn blob(
-        &self,
-        repository: &Repository,
-        digest: &Digest,
-        size: u64,
-        offset: u64,
-    ) -> Result<Blob> {
-        Blob::open(self, repository, digest, size, offset).map_err(|failure| {
-            pull_error(failure, repository).within(format_args!("blob {digest}"))
-        })
-    }
-
     /// All tags of `repository`, as the registry orders them. Mirrors are not asked: they have what they were asked
     /// for before.
     ///
@@ -142,7 +123,7 @@ impl Client {
         struct Page {
             tags: Option<Vec<String>>,
         }
-        let host = Host::origin(repository.domain(), &self.exchange.configuration);
+        let host = Host::origin(repository.domain(), self.exchange.configuration());
         let scopes = [repository.scope("pull")];
         let mut ask = Ask::get(repository.path("tags/list"), &scopes);
         let mut tags = Vec::new();
@@ -182,7 +163,7 @@ impl Client {
         repository: &Repository,
         mut ask: impl FnMut(&Host) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let hosts = Host::for_pull(repository.domain(), &self.exchange.configuration);
+        let hosts = Host::for_pull(repository.domain(), self.exchange.configuration());
         let mut last = None;
         for host in &hosts {
             match ask(host) {
@@ -206,7 +187,7 @@ fn manifest_error(failure: Failure, repository: &Repository, version: &Version) 
 }
 
 /// In Docker's words where people know them.
-pub(crate) fn pull_error(failure: Failure, repository: &Repository) -> Error {
+pub(super) fn pull_error(failure: Failure, repository: &Repository) -> Error {
     match failure.status() {
         Some(401 | 403) => failure.into_error().within(format_args!(
             "pull access denied for {repository}, repository does not exist or may require 'drydock login'"

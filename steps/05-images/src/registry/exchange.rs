@@ -1,20 +1,18 @@
-//! One request and its answer: the right way to the host, the challenge answered, redirects followed as far as that is
+//! One question and its answer: the right way to the host, the challenge answered, redirects followed as far as that is
 //! safe, and the same again when the network has a bad moment.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use kit::Error;
-use ureq::Agent;
-use ureq::http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use ureq::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
 use super::answer::{Answer, Whole, accepted, read_all};
 use super::authorization::{Known, answer_challenge, may_carry_secrets};
 use super::configuration::Configuration;
 use super::endpoint::Host;
-use super::failure::{Failure, broken};
-use super::tls;
+use super::failure::Failure;
+use super::transport::Transport;
 use super::url::{Scheme, Url};
 
 /// What is asked.
@@ -73,20 +71,23 @@ const MOST_REDIRECTS: usize = 10;
 /// All that is remembered between requests.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    pub(crate) configuration: Configuration,
-    pub(crate) known: Known,
-    agents: Mutex<HashMap<(Scheme, String), Agent>>,
+    pub(crate) transport: Transport,
+    known: Known,
     settled: Mutex<HashMap<String, Scheme>>,
 }
 
 impl Exchange {
     pub(crate) fn new(configuration: Configuration) -> Self {
         Self {
-            configuration,
+            transport: Transport::new(configuration),
             known: Known::default(),
-            agents: Mutex::default(),
             settled: Mutex::default(),
         }
+    }
+
+    /// What all requests go by.
+    pub(crate) fn configuration(&self) -> &Configuration {
+        &self.transport.configuration
     }
 
     /// Asks `host`, as often as is promising.
@@ -137,7 +138,7 @@ impl Exchange {
 
     /// Waits after `failures` failures in a row, of which `failure` is the last; gives it back if there is no point.
     pub(crate) fn wait(&self, failures: u32, failure: Failure) -> Result<(), Failure> {
-        let patience = &self.configuration.patience;
+        let patience = &self.configuration().patience;
         if !failure.is_passing() || failures >= patience.attempts {
             return Err(failure);
         }
@@ -198,7 +199,7 @@ impl Exchange {
         let first = self.follow(url, ask, known.as_ref())?;
         self.settle(url);
         let answer = if first.status == StatusCode::UNAUTHORIZED && first.url.same_origin(url) {
-            let answered = answer_challenge(self, url, &first, ask.scopes)?;
+            let answered = answer_challenge(&self.transport, &self.known, url, &first, ask.scopes)?;
             first.discard();
             let second = self.follow(url, ask, Some(&answered.header))?;
             match (second.status.as_u16(), answered.nameless) {
@@ -224,7 +225,9 @@ impl Exchange {
         let mut authorization = authorization;
         let mut url = start.clone();
         for _ in 0..=MOST_REDIRECTS {
-            let answer = self.send(&ask.method, &url, &ask.headers, ask.body, authorization)?;
+            let answer =
+                self.transport
+                    .send(&ask.method, &url, &ask.headers, ask.body, authorization)?;
             if !matches!(answer.status.as_u16(), 301 | 302 | 303 | 307 | 308) {
                 return Ok(answer);
             }
@@ -258,7 +261,7 @@ impl Exchange {
 
     /// What began over TLS does not go on in the clear, unless the user said that it may.
     pub(crate) fn check_redirect(&self, from: &Url, to: &Url) -> Result<(), Failure> {
-        if from.scheme == Scheme::Http || may_carry_secrets(&self.configuration, to) {
+        if from.scheme == Scheme::Http || may_carry_secrets(self.configuration(), to) {
             return Ok(());
         }
         Err(Failure::Wrong(
@@ -269,71 +272,5 @@ impl Exchange {
             ))
             .hint("a registry behind a proxy that ends TLS must be told so (X-Forwarded-Proto)"),
         ))
-    }
-
-    /// One request as it is; the answer may be a refusal.
-    pub(crate) fn send(
-        &self,
-        method: &Method,
-        url: &Url,
-        headers: &[(HeaderName, HeaderValue)],
-        body: Option<&[u8]>,
-        authorization: Option<&HeaderValue>,
-    ) -> Result<Answer, Failure> {
-        let agent = self.agent(url)?;
-        let mut request = Request::builder()
-            .method(method)
-            .uri(url.to_string())
-            // A layer is named by the bytes that are sent: nobody packs them once more on the way.
-            .header(header::ACCEPT_ENCODING, "identity");
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        if let Some(value) = authorization {
-            request = request.header(header::AUTHORIZATION, value);
-        }
-        let unsendable = |e| Error::new(format!("{} cannot be asked: {e}", url.shown()));
-        let answered = match body {
-            Some(body) => agent.run(request.body(body).map_err(unsendable)?),
-            None => agent.run(request.body(()).map_err(unsendable)?),
-        };
-        let (parts, body) = answered.map_err(|e| broken(url, e))?.into_parts();
-        Ok(Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-            url: url.clone(),
-        })
-    }
-
-    /// The agent for a host, which has its own certificates and perhaps a proxy; it keeps connections open.
-    fn agent(&self, url: &Url) -> Result<Agent, Failure> {
-        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (url.scheme, url.authority.clone());
-        if let Some(agent) = agents.get(&key) {
-            return Ok(agent.clone());
-        }
-        let configuration = &self.configuration;
-        let patience = &configuration.patience;
-        let mut builder = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(concat!("drydock/", env!("CARGO_PKG_VERSION")))
-            .proxy(configuration.proxies.proxy_for(url)?)
-            .timeout_connect(Some(patience.connect))
-            .timeout_per_read(Some(patience.silence))
-            .timeout_per_write(Some(patience.silence))
-            // A push of several layers has that many connections.
-            .max_idle_connections_per_host(8)
-            .max_idle_age(Duration::from_secs(15));
-        if url.scheme == Scheme::Https {
-            let insecure = configuration.insecure.covers_url(url);
-            let folders = &configuration.certificates;
-            builder = builder.tls_config(tls::settings(folders, &url.authority, insecure)?);
-        }
-        let agent = builder.build().new_agent();
-        agents.insert(key, agent.clone());
-        Ok(agent)
     }
 }

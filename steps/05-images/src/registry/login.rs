@@ -81,7 +81,7 @@ impl Client {
                     credential: Some(credential),
                     offline: true,
                 };
-                let token = fetch_token(&self.exchange, &url, challenge, &wanted)?;
+                let token = fetch_token(&self.exchange.transport, &url, challenge, &wanted)?;
                 let accepted = token.refresh.map_or_else(
                     || credential.clone(),
                     |token| Credential::IdentityToken {
@@ -94,9 +94,13 @@ impl Client {
             Some(Challenge::Basic) => (basic_header(&url, credential)?, credential.clone()),
             None => return Err(Failure::Refused(answer.into_refusal().into())),
         };
-        let again = self
-            .exchange
-            .send(&ureq::http::Method::GET, &url, &[], None, Some(&header))?;
+        let again = self.exchange.transport.send(
+            &ureq::http::Method::GET,
+            &url,
+            &[],
+            None,
+            Some(&header),
+        )?;
         match again.status.is_success() {
             true => Ok(accepted),
             false => Err(Failure::Refused(again.into_refusal().into())),
@@ -105,12 +109,13 @@ impl Client {
 
     /// Asks for nothing but an answer. In the clear only an insecure registry is asked, so that the password may follow.
     fn ping(&self, server: &Server) -> Result<(Url, Answer), Failure> {
-        let host = Host::origin(&server.domain, &self.exchange.configuration);
+        let host = Host::origin(&server.domain, self.exchange.configuration());
         let mut last = None;
         for scheme in &host.schemes {
             let url = host.url(*scheme, "/v2/");
             match self
                 .exchange
+                .transport
                 .send(&ureq::http::Method::GET, &url, &[], None, None)
             {
                 Ok(answer) => return Ok((url, answer)),

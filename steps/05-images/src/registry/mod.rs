@@ -5,7 +5,8 @@
 //! blob     layers            ├─ what is asked
 //! push     the other way     │
 //! search, login              ┘
-//! exchange       one request: TLS or not, 401 answered, redirects, again after a failure
+//! exchange       one question: TLS or not, 401 answered, redirects, again after a failure
+//! transport      one request
 //! authorization  what a 401 wants: Basic or a token; credential, config_file, helper hold what it takes
 //! endpoint       who is asked: the registry, before Docker Hub its mirrors
 //! ```
@@ -50,6 +51,7 @@ mod proxy;
 mod push;
 mod search;
 mod tls;
+mod transport;
 mod url;
 
 pub use blob::{Beginning, Blob, Verified};

@@ -111,7 +111,7 @@ impl Client {
         Pushing {
             exchange: &self.exchange,
             // A mirror is read, never written.
-            host: Host::origin(repository.domain(), &self.exchange.configuration),
+            host: Host::origin(repository.domain(), self.exchange.configuration()),
             repository,
             scopes: [repository.scope("pull,push")],
         }
@@ -252,7 +252,7 @@ impl Pushing<'_> {
     }
 
     fn attempts(&self) -> u32 {
-        self.exchange.configuration.patience.attempts
+        self.exchange.configuration().patience.attempts
     }
 
     /// Ends the upload with its last bytes and its name.

@@ -106,7 +106,7 @@ impl Client {
                 "limit {limit} is outside the range of [1, 100]"
             )));
         }
-        let host = Host::index(domain, &self.exchange.configuration);
+        let host = Host::index(domain, self.exchange.configuration());
         let ask = Ask::get(format!("/v1/search?q={}&n={limit}", escape(term)), &[]);
         let whole =
             self.exchange
