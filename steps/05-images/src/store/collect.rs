@@ -6,7 +6,7 @@ use kit::Result;
 use layers::digest::Digest;
 
 use super::Locked;
-use super::blobs::{names, remove};
+use super::files::{names, remove};
 use crate::image::Image;
 
 /// What a collection has removed.

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -15,16 +15,9 @@ use kit::{Error, Result};
 use layers::digest::Digest;
 
 use super::Locked;
-use super::blobs::{names, remove};
+use super::files::{names, remove};
+use super::held::Lease;
 use crate::id::ImageId;
-
-/// Keeps content from being collected, until it is dropped.
-#[derive(Debug)]
-pub struct Lease {
-    file: File,
-    path: PathBuf,
-    held: Mutex<HashSet<Digest>>,
-}
 
 /// A container that runs on an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,30 +26,6 @@ pub struct User {
     pub container: String,
     /// Its image.
     pub image: ImageId,
-}
-
-impl Lease {
-    /// Content may be written only by who keeps it from being collected at once.
-    pub(super) fn demand(&self, digest: &Digest) -> Result<()> {
-        let held = self.held.lock().unwrap_or_else(|e| e.into_inner());
-        match held.contains(digest) {
-            true => Ok(()),
-            false => Err(Error::new(format!("{digest} is not in the lease"))),
-        }
-    }
-
-    fn write(&self, line: &str) -> Result<()> {
-        (&self.file)
-            .write_all(line.as_bytes())
-            .map_err(|e| Error::io("write the lease", &self.path, &e))
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        // One that stays is removed by the next collection, since nobody holds its lock.
-        let _ = remove(&self.path);
-    }
 }
 
 impl Locked<'_> {

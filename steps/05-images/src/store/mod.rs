@@ -16,6 +16,8 @@
 mod blobs;
 mod catalog;
 mod collect;
+mod files;
+mod held;
 mod lease;
 mod partial;
 mod sizes;
@@ -37,7 +39,8 @@ use layers::whiteout::Namespace;
 pub use blobs::{Blobs, MAX_DOCUMENT, Nameless};
 pub use catalog::{Catalog, Record};
 pub use collect::Collected;
-pub use lease::{Lease, User};
+pub use held::Lease;
+pub use lease::User;
 pub use partial::{Partial, Received};
 
 /// Images below a data root.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use kit::{Error, Result};
 
-use super::blobs::{sync_directory, unwritten};
+use super::files::{remove, sync_directory, unwritten};
 
 /// What there is of a blob.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Partial {
                 continue;
             }
             if whole.exists() {
-                super::blobs::remove(path)?;
+                remove(path)?;
                 return Ok(Received::Whole);
             }
             return Ok(Received::Partial(Self {

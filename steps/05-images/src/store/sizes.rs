@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use kit::Result;
 use layers::digest::Digest;
 
-use super::blobs::{names, remove};
+use super::files::{names, remove};
 use super::{Locked, Store};
 
 impl Store {
