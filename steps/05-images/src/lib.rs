@@ -11,12 +11,13 @@
 //! | `manifest.rs`, `config.rs`, `platform.rs` | what an image is made of, how it is run, for which machine |
 //! | `store/` | blobs, layers, the catalog; leases, and the collection of what nobody needs |
 //! | `install/`, `source.rs`, `compression.rs` | the one way in: fetch, verify and unpack in one pass |
-//! | `pull.rs`, `push.rs`, `registry/` | from and to a registry |
+//! | `pull/`, `push.rs`, `registry/` | from and to a registry |
 //! | `archive/`, `import.rs`, `change.rs` | from and to an archive |
 //! | `list.rs`, `filter.rs`, `glob.rs`, `inspect.rs`, `history.rs`, `usage.rs`, `image.rs` | looking at images |
 //! | `tag.rs`, `remove.rs`, `prune.rs` | changing what there is |
 //! | `run/` | a container on an image: what is pulled first, who the command is, where it starts |
 //! | `cli/`, `units.rs` | the command line, in Docker's words |
+//! | `settings.rs`, `streams.rs`, `progress.rs` | what a command goes by, where it writes to, how a pull is shown |
 
 pub mod archive;
 pub mod change;
@@ -36,6 +37,7 @@ pub mod install;
 pub mod list;
 pub mod manifest;
 pub mod platform;
+mod progress;
 pub mod prune;
 pub mod pull;
 pub mod push;
@@ -43,8 +45,10 @@ pub mod reference;
 pub mod registry;
 pub mod remove;
 pub mod run;
+mod settings;
 pub mod source;
 pub mod store;
+mod streams;
 pub mod tag;
 #[cfg(test)]
 mod testing;

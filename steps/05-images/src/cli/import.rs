@@ -6,13 +6,14 @@ use std::io::Read;
 use clap::Args;
 use kit::{Error, Result};
 
-use super::output::{parsed, platform, written};
+use super::output::{parsed, platform};
 use super::{Settings, Streams};
 use crate::change::Change;
 use crate::import::{Import, import};
 use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::store::Store;
+use crate::streams::written;
 
 /// Options of `import`.
 #[derive(Args, Clone, Debug)]

@@ -6,10 +6,10 @@ use template::Value;
 use template::inspect::Format;
 
 use super::Streams;
-use super::output::written;
 use crate::find::find;
 use crate::inspect::{Inspection, inspect};
 use crate::store::Store;
+use crate::streams::written;
 
 /// Options of `inspect`.
 #[derive(Args, Clone, Debug)]

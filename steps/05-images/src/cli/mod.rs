@@ -9,7 +9,6 @@ mod load;
 mod login;
 mod ls;
 mod output;
-mod progress;
 mod prompt;
 mod prune;
 pub(crate) mod pull;
@@ -17,17 +16,15 @@ mod push;
 mod rm;
 mod save;
 mod search;
-mod settings;
 mod tag;
-
-use std::io::Write;
 
 use clap::Subcommand;
 use kit::{Error, Result, error};
-use template::list::{Format, Kind, Row};
 
-pub use self::settings::Settings;
+pub use crate::settings::Settings;
 use crate::store::{Store, User};
+pub use crate::streams::Streams;
+use crate::streams::written;
 
 /// What can be done with images.
 #[derive(Clone, Debug, Subcommand)]
@@ -66,45 +63,6 @@ pub enum Action {
     Logout(login::LogoutOptions),
 }
 
-/// Where a command writes to.
-pub struct Streams<'a> {
-    /// Data.
-    pub out: &'a mut (dyn Write + Send),
-    /// The rest.
-    pub err: &'a mut (dyn Write + Send),
-    /// Whether `out` is a terminal.
-    pub is_terminal: bool,
-}
-
-impl std::fmt::Debug for Streams<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Streams")
-            .field("is_terminal", &self.is_terminal)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Streams<'_> {
-    fn list(&mut self, format: &Format, kind: &Kind, rows: &[Row]) -> Result<()> {
-        let mut bytes = Vec::new();
-        format.write(kind, rows, &mut bytes)?;
-        output::written(self.out.write_all(&bytes))
-    }
-
-    fn line(&mut self, text: impl std::fmt::Display) -> Result<()> {
-        self.text(&format!("{text}\n"))
-    }
-
-    fn text(&mut self, text: &str) -> Result<()> {
-        output::written(self.out.write_all(text.as_bytes()))
-    }
-
-    pub(crate) fn warn(&mut self, text: impl std::fmt::Display) {
-        // A closed stderr has nobody to tell.
-        let _ = writeln!(self.err, "{text}");
-    }
-}
-
 /// Does it. `users` are containers beside those that hold a lease.
 ///
 /// # Errors
@@ -134,7 +92,7 @@ pub fn run(
         Action::Logout(options) => login::logout(options, settings, streams),
     };
     result
-        .and_then(|()| output::written(streams.out.flush()))
+        .and_then(|()| written(streams.out.flush()))
         .map_err(daemon)
 }
 

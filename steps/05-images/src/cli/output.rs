@@ -1,6 +1,5 @@
 //! What commands have in common in what they write.
 
-use std::io::{self, ErrorKind};
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -11,14 +10,6 @@ use crate::platform::Platform;
 use crate::units;
 
 pub(super) const NONE: &str = "<none>";
-
-/// Whoever reads us and has read enough is no error.
-pub(super) fn written(result: io::Result<()>) -> Result<()> {
-    match result {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        other => other.map_err(|e| Error::io("write to", "the standard output", &e)),
-    }
-}
 
 /// An id as a list shows it.
 pub(super) fn id(id: ImageId, no_trunc: bool) -> String {

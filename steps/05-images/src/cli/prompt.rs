@@ -6,7 +6,7 @@ use kit::{Error, Result};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 
 use super::Streams;
-use super::output::written;
+use crate::streams::written;
 
 /// Whether anybody can answer.
 pub(super) fn is_possible() -> bool {

@@ -6,10 +6,11 @@ use clap::Args;
 use kit::Result;
 
 use super::Streams;
-use super::output::{parsed, with_value, written};
+use super::output::{parsed, with_value};
 use crate::prune::{self, prune};
 use crate::remove::Removed;
 use crate::store::{Store, User};
+use crate::streams::written;
 use crate::units;
 
 /// Options of `prune`.

@@ -3,14 +3,12 @@
 use clap::Args;
 use kit::{Error, Result};
 
-use super::output::{platform, written};
-use super::progress::progress;
+use super::output::platform;
 use super::{Settings, Streams};
 use crate::platform::Platform;
-use crate::pull::pull;
+pub(crate) use crate::pull::Pull;
 use crate::reference::Reference;
-use crate::registry::{Client, Repository};
-use crate::source::Blind;
+use crate::registry::Repository;
 use crate::store::Store;
 
 /// Options of `pull`.
@@ -66,49 +64,4 @@ pub(super) fn run(
     }
     one.status(any_new, &whole.familiar_name(), streams)?;
     streams.line(whole.name())
-}
-
-/// How one image is pulled, and shown.
-#[derive(Debug)]
-pub(crate) struct Pull<'a> {
-    pub(crate) client: &'a Client,
-    pub(crate) platform: &'a Platform,
-    pub(crate) quiet: bool,
-}
-
-impl Pull<'_> {
-    /// Pulls what `name` means, and shows how. Whether it meant another image before, or none, comes back.
-    pub(crate) fn pull(
-        &self,
-        name: &Reference,
-        store: &Store,
-        streams: &mut Streams<'_>,
-    ) -> Result<bool> {
-        if self.quiet {
-            let pulled = pull(store, self.client, name, self.platform, &Blind)?;
-            return Ok(pulled.is_new);
-        }
-        let what = match (name.digest(), name.tag()) {
-            (Some(digest), _) => digest.to_string(),
-            (None, tag) => tag.unwrap_or_default().to_owned(),
-        };
-        streams.line(format!("{what}: Pulling from {}", name.path()))?;
-        written(streams.out.flush())?;
-        let shown = progress(streams);
-        let pulled = pull(store, self.client, name, self.platform, &*shown)?;
-        drop(shown);
-        streams.line(format!("Digest: {}", pulled.digest))?;
-        Ok(pulled.is_new)
-    }
-
-    /// What has come of it all.
-    pub(crate) fn status(&self, is_new: bool, name: &str, streams: &mut Streams<'_>) -> Result<()> {
-        match (self.quiet, is_new) {
-            (true, _) => Ok(()),
-            (false, true) => {
-                streams.line(format_args!("Status: Downloaded newer image for {name}"))
-            }
-            (false, false) => streams.line(format_args!("Status: Image is up to date for {name}")),
-        }
-    }
 }

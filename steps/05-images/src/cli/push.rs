@@ -8,13 +8,13 @@ use indicatif::{MultiProgress, ProgressBar};
 use kit::{Error, Result};
 use layers::digest::Digest;
 
-use super::output::written;
-use super::progress::{WITH_BAR, WITHOUT_BAR, short, style};
 use super::{Settings, Streams};
+use crate::progress::{WITH_BAR, WITHOUT_BAR, short, style};
 use crate::push::{Event, Layer, check, push};
 use crate::reference::Reference;
 use crate::registry::Client;
 use crate::store::Store;
+use crate::streams::written;
 
 /// Options of `push`.
 #[derive(Args, Clone, Debug)]

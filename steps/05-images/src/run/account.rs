@@ -1,11 +1,10 @@
 //! Who the command is: what `USER` and `-u` say, looked up as Docker looks it up. Text in, numbers out.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 
 use kit::{Error, Result};
 use namespaces::Command;
-
-use super::name_of;
 
 /// A user, by numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +101,13 @@ impl Account {
             *home = self.home.as_str().into();
         }
     }
+}
+
+/// `NAME` of `NAME=VALUE`.
+pub(super) fn name_of(variable: &OsStr) -> &OsStr {
+    let bytes = variable.as_bytes();
+    let end = bytes.iter().position(|byte| *byte == b'=');
+    OsStr::from_bytes(&bytes[..end.unwrap_or(bytes.len())])
 }
 
 fn group_id<'a>(name: &str, mut groups: impl Iterator<Item = Group<'a>>) -> Result<u32> {

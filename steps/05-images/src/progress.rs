@@ -7,12 +7,12 @@ use std::sync::{Mutex, PoisonError};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use layers::digest::Digest;
 
-use super::Streams;
 use crate::manifest::Blob;
 use crate::source::{Event, Observer};
+use crate::streams::Streams;
 
 /// What fits where the output goes. Bars are drawn on stderr, as nobody keeps them.
-pub(super) fn progress<'a>(streams: &'a mut Streams<'_>) -> Box<dyn Observer + 'a> {
+pub(crate) fn progress<'a>(streams: &'a mut Streams<'_>) -> Box<dyn Observer + 'a> {
     match streams.is_terminal {
         true => Box::new(Bars::default()),
         false => Box::new(Lines::new(streams.out)),
@@ -20,7 +20,7 @@ pub(super) fn progress<'a>(streams: &'a mut Streams<'_>) -> Box<dyn Observer + '
 }
 
 /// Writes lines, from whichever thread.
-pub(super) struct Lines<'a> {
+struct Lines<'a> {
     inner: Mutex<Inner<'a>>,
 }
 
@@ -72,8 +72,8 @@ impl Default for Bars {
     }
 }
 
-pub(super) const WITH_BAR: &str = "{prefix}: {msg} [{bar:50}] {bytes}/{total_bytes}";
-pub(super) const WITHOUT_BAR: &str = "{prefix}: {msg}";
+pub(crate) const WITH_BAR: &str = "{prefix}: {msg} [{bar:50}] {bytes}/{total_bytes}";
+pub(crate) const WITHOUT_BAR: &str = "{prefix}: {msg}";
 
 impl Observer for Bars {
     fn layer(&self, layer: &Blob, event: Event) {
@@ -105,7 +105,7 @@ impl Observer for Bars {
     }
 }
 
-pub(super) fn style(template: &str) -> ProgressStyle {
+pub(crate) fn style(template: &str) -> ProgressStyle {
     // Only a template that is wrong has no style, and ours are not.
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
@@ -122,6 +122,6 @@ fn word(event: Event) -> &'static str {
 }
 
 /// The first 12 digits.
-pub(super) fn short(digest: &Digest) -> String {
+pub(crate) fn short(digest: &Digest) -> String {
     digest.hex()[..12].to_owned()
 }

@@ -1,8 +1,11 @@
 //! Pulling: from a registry's answer to an image in the store.
 
+mod shown;
+
 use kit::{Error, Result};
 use layers::digest::Digest;
 
+pub(crate) use self::shown::Pull;
 use crate::id::ImageId;
 use crate::install::{install, publish};
 use crate::manifest::{Blob, Document, media};

@@ -26,7 +26,7 @@ impl Settings {
     }
 
     /// The client, and where the user's credentials are kept.
-    pub(super) fn client_and_credentials(&self) -> Result<(Client, ConfigFile)> {
+    pub(crate) fn client_and_credentials(&self) -> Result<(Client, ConfigFile)> {
         let configuration = self.configuration()?;
         let file = configuration.credentials.clone().ok_or_else(|| {
             Error::new("there is no place for credentials")
