@@ -15,6 +15,7 @@ impl Run<'_> {
     pub(super) fn checks(&mut self) -> Result<()> {
         self.components()?;
         self.cargo("formatting", &["fmt", "--all", "--check"], &[])?;
+        self.circles()?;
         let clippy = [
             "clippy",
             "--quiet",

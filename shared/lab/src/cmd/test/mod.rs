@@ -2,6 +2,7 @@
 
 mod background;
 mod checks;
+mod circles;
 mod promises;
 
 use std::ffi::OsStr;
