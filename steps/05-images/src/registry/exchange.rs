@@ -8,12 +8,14 @@ use std::time::Duration;
 use kit::Error;
 use ureq::Agent;
 use ureq::http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use ureq::unversioned::transport::DefaultConnector;
 
 use super::answer::{Answer, Whole, accepted, read_all};
 use super::authorization::{Known, answer_challenge, may_carry_secrets};
 use super::configuration::Configuration;
 use super::endpoint::Host;
 use super::failure::{Failure, broken};
+use super::resolver::Names;
 use super::tls;
 use super::url::{Scheme, Url};
 
@@ -332,7 +334,8 @@ impl Exchange {
             let folders = &configuration.certificates;
             builder = builder.tls_config(tls::settings(folders, &url.authority, insecure)?);
         }
-        let agent = builder.build().new_agent();
+        let connector = DefaultConnector::default();
+        let agent = Agent::with_parts(builder.build(), connector, Names::default());
         agents.insert(key, agent.clone());
         Ok(agent)
     }
