@@ -16,6 +16,24 @@ pub const NOT_EXECUTABLE: u8 = 126;
 /// Exit code when the command was not found.
 pub const NOT_FOUND: u8 = 127;
 
+/// What kind of failure an error is. Code decides on this, or on [`Error::errno`], and never on the sentence, which is
+/// for people and may be reworded. There is a kind for what some code decides on, and no other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// Nobody has to tell it from other failures.
+    #[default]
+    Other,
+    /// What was named does not exist.
+    NotFound,
+    /// The container's first process ended before it could run the command.
+    DiedEarly,
+}
+
+impl Kind {
+    /// Every kind, for a kind that comes from another process as a number.
+    pub const ALL: [Self; 3] = [Self::Other, Self::NotFound, Self::DiedEarly];
+}
+
 /// One sentence that says what went wrong, what the kernel said, and the likely mend.
 ///
 /// It is built where the most is known, and each caller above adds only what it alone knows:
@@ -42,6 +60,7 @@ struct Inner {
     errno: Option<Errno>,
     hint: Option<String>,
     code: u8,
+    kind: Kind,
 }
 
 impl fmt::Display for Inner {
@@ -64,6 +83,7 @@ impl Error {
             errno: None,
             hint: None,
             code: FAILED,
+            kind: Kind::Other,
         }))
     }
 
@@ -110,6 +130,18 @@ impl Error {
     pub fn code(mut self, code: u8) -> Self {
         self.0.code = code;
         self
+    }
+
+    /// Sets the kind, where code decides on it.
+    #[must_use]
+    pub fn of_kind(mut self, kind: Kind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
+    /// What code may decide on, beside the errno.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
     }
 
     /// What the kernel said, if it was the kernel that refused.
@@ -175,6 +207,14 @@ mod tests {
             failure.to_error().to_string(),
             "cannot open /tmp/\u{fffd}: No such file or directory (ENOENT)"
         );
+    }
+
+    #[test]
+    fn a_kind_stays_whatever_is_said_around_it() {
+        assert_eq!(Error::new("no").kind(), Kind::Other);
+        let error = Error::new("no").of_kind(Kind::NotFound);
+        let error = error.within("at work").hint("look").code(NOT_FOUND);
+        assert_eq!(error.kind(), Kind::NotFound);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use kit::error::Kind;
 use kit::sys::process::{Cloned, Ended, clone3, is_single_threaded, wait};
 use kit::{Error, Result, marker};
 use nix::errno::Errno;
@@ -145,7 +146,9 @@ impl Handshake<'_> {
                 Word::Failed(LAST_STEP, failure) => return Err(self.command.explain(failure)),
                 Word::Failed(index, failure) => return Err(explain(mechanisms, index, failure)),
                 Word::EndOfFile if is_ready => return Ok(terminal),
-                Word::EndOfFile => return Err(Error::new(DIED_EARLY)),
+                Word::EndOfFile => {
+                    return Err(Error::new(DIED_EARLY).of_kind(Kind::DiedEarly));
+                }
             }
         }
     }
@@ -167,10 +170,11 @@ fn explain(mechanisms: &Mechanisms, index: u8, failure: kit::Failure<'_>) -> Err
 
 fn died_early(error: Error, ended: Option<Ended>) -> Error {
     match ended {
-        Some(Ended::Signaled(signal)) if error.to_string() == DIED_EARLY => Error::new(format!(
+        Some(Ended::Signaled(signal)) if error.kind() == Kind::DiedEarly => Error::new(format!(
             "{DIED_EARLY} (killed by {})",
             crate::signals::name(signal.into())
         ))
+        .of_kind(Kind::DiedEarly)
         .hint(
             "somebody killed it, or the kernel did for want of memory: `dmesg | tail` says which",
         ),

@@ -28,7 +28,7 @@ pub mod directories;
 pub mod extract;
 mod fallback;
 mod layers;
-mod lower;
+pub mod lower;
 mod names;
 pub mod overlay;
 pub mod pack;

@@ -111,8 +111,8 @@ impl FromStr for Change {
             return Err(refuse(&format!("{instruction} needs an argument")));
         }
         Ok(match instruction.as_str() {
-            "CMD" => Self::Cmd(command(rest).map_err(|e| refuse(&e))?),
-            "ENTRYPOINT" => Self::Entrypoint(command(rest).map_err(|e| refuse(&e))?),
+            "CMD" => Self::Cmd(command(rest).map_err(|e| refuse(&e))?.words()),
+            "ENTRYPOINT" => Self::Entrypoint(command(rest).map_err(|e| refuse(&e))?.words()),
             "ENV" => Self::Env(pairs(rest).map_err(|e| refuse(&e))?),
             "EXPOSE" => Self::Expose(exposed(rest).map_err(|e| refuse(&e))?),
             "HEALTHCHECK" => {
@@ -134,11 +134,30 @@ impl FromStr for Change {
     }
 }
 
+/// How a command was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As text for a shell.
+    Shell(String),
+    /// As a list of words, which are run as they are.
+    Exec(Vec<String>),
+}
+
+impl Form {
+    /// What is executed.
+    fn words(self) -> Vec<String> {
+        match self {
+            Self::Shell(text) => vec!["/bin/sh".to_owned(), "-c".to_owned(), text],
+            Self::Exec(words) => words,
+        }
+    }
+}
+
 /// The list form is JSON; any other text is for the shell, to which `[` is a command.
-fn command(text: &str) -> Result<Vec<String>, String> {
+fn command(text: &str) -> Result<Form, String> {
     match serde_json::from_str::<Vec<Value>>(text) {
-        Ok(_) => json(text),
-        Err(_) => Ok(["/bin/sh", "-c", text].map(str::to_owned).to_vec()),
+        Ok(_) => json(text).map(Form::Exec),
+        Err(_) => Ok(Form::Shell(text.to_owned())),
     }
 }
 
@@ -311,6 +330,8 @@ mod tests {
         );
         let test = check("HEALTHCHECK cmd [\"a\", \"b\"]").test;
         assert_eq!(test, words(&["CMD", "a", "b"]));
+        let test = check("HEALTHCHECK CMD [\"/bin/sh\", \"-c\", \"x\"]").test;
+        assert_eq!(test, words(&["CMD", "/bin/sh", "-c", "x"]));
         assert_eq!(check("HEALTHCHECK none").test, words(&["NONE"]));
     }
 

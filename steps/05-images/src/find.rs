@@ -1,5 +1,6 @@
 //! Which image somebody means: a name, a digest, an id or the beginning of one.
 
+use kit::error::Kind;
 use kit::{Error, Result};
 
 use crate::id::ImageId;
@@ -27,9 +28,10 @@ impl Found {
 /// Finds the image that `word` means. As in Docker, a whole id comes first, then a name, then the beginning of an id.
 ///
 /// # Errors
-/// There is none; or an id begins so that is not the only one, in which case the hint lists them.
+/// There is none (`Kind::NotFound`); or an id begins so that is not the only one, in which case the hint lists them.
 pub fn find(catalog: &Catalog, word: &str) -> Result<Found> {
-    let missing = || Error::new(format!("No such image: {}", in_full(word)));
+    let missing =
+        || Error::new(format!("No such image: {}", in_full(word))).of_kind(Kind::NotFound);
     look_up(catalog, word)?.ok_or_else(missing)
 }
 
@@ -161,8 +163,10 @@ mod tests {
         let catalog = catalog();
         let error = |word: &str| find(&catalog, word).unwrap_err();
         assert_eq!(error("none").to_string(), "No such image: none:latest");
+        assert_eq!(error("none").kind(), Kind::NotFound);
         assert_eq!(error("none:1").to_string(), "No such image: none:1");
         assert!(error("No Name").to_string().contains("invalid reference"));
+        assert_eq!(error("No Name").kind(), Kind::Other);
         let all = id("none").0.hex();
         assert_eq!(error(&all).to_string(), format!("No such image: {all}"));
         // One digit for forty images: several begin alike.

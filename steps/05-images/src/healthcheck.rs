@@ -1,14 +1,15 @@
 //! `HEALTHCHECK`, as a Dockerfile has it.
 
+use crate::change::Form;
 use crate::config::HealthCheck;
 
-/// What stands behind `HEALTHCHECK`: `NONE`, or options and then `CMD` with what is run, which `command` splits.
+/// What stands behind `HEALTHCHECK`: `NONE`, or options and then `CMD` with what is run, which `command` reads.
 ///
 /// # Errors
 /// An option or a form that Docker does not have either; the text says which.
 pub(crate) fn parse(
     text: &str,
-    command: impl Fn(&str) -> Result<Vec<String>, String>,
+    command: impl Fn(&str) -> Result<Form, String>,
 ) -> Result<HealthCheck, String> {
     let mut check = HealthCheck::default();
     let mut rest = text;
@@ -22,19 +23,17 @@ pub(crate) fn parse(
         ("NONE", "") => vec!["NONE".to_owned()],
         ("NONE", _) => return Err("HEALTHCHECK NONE takes no arguments".to_owned()),
         ("CMD", "") => return Err("Missing command after HEALTHCHECK CMD".to_owned()),
-        ("CMD", rest) => test(rest, command(rest)?),
+        ("CMD", rest) => test(command(rest)?),
         (other, _) => return Err(format!("Unknown type {other:?} in HEALTHCHECK (try CMD)")),
     });
     Ok(check)
 }
 
 /// A list is run as it is, any other text by whatever shell the container then has.
-fn test(text: &str, words: Vec<String>) -> Vec<String> {
-    match words.as_slice() {
-        [shell, option, whole] if shell == "/bin/sh" && option == "-c" && whole == text => {
-            vec!["CMD-SHELL".to_owned(), text.to_owned()]
-        }
-        _ => [vec!["CMD".to_owned()], words].concat(),
+fn test(command: Form) -> Vec<String> {
+    match command {
+        Form::Shell(text) => vec!["CMD-SHELL".to_owned(), text],
+        Form::Exec(words) => [vec!["CMD".to_owned()], words].concat(),
     }
 }
 

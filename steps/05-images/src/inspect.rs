@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use kit::Result;
+use kit::error::Kind;
+use kit::{Error, Result};
 use serde::Serialize;
 
 use crate::config::Process;
@@ -85,7 +86,7 @@ pub fn inspect(store: &Store, catalog: &Catalog, id: ImageId) -> Result<Inspecti
     let record = catalog
         .images
         .get(&id)
-        .ok_or_else(|| kit::Error::new(format!("No such image: {id}")))?;
+        .ok_or_else(|| Error::new(format!("No such image: {id}")).of_kind(Kind::NotFound))?;
     let image = Image::read(store, id, record)?;
     let names = catalog.references(id);
     let (tags, digests): (Vec<_>, Vec<_>) = names.iter().partition(|name| name.digest().is_none());

@@ -11,7 +11,7 @@ mod ls;
 mod output;
 mod prompt;
 mod prune;
-pub(crate) mod pull;
+mod pull;
 mod push;
 mod rm;
 mod save;

@@ -6,7 +6,7 @@ use kit::{Error, Result};
 use super::output::platform;
 use super::{Settings, Streams};
 use crate::platform::Platform;
-pub(crate) use crate::pull::Pull;
+use crate::pull::Pull;
 use crate::reference::Reference;
 use crate::registry::Repository;
 use crate::store::Store;

@@ -1,6 +1,7 @@
 //! `images rm`.
 
 use clap::Args;
+use kit::error::Kind;
 use kit::{Error, Result};
 
 use super::Streams;
@@ -23,8 +24,8 @@ pub struct Options {
     images: Vec<String>,
 }
 
-/// All of them, also after a failure; the failures are told together at the end. What is missing is no failure to who
-/// forces.
+/// All of them, also after a failure; the failures are told together at the end. With `--force`, a missing image is
+/// only warned of, unless something else fails, too.
 pub(super) fn run(
     options: &Options,
     store: &Store,
@@ -42,7 +43,7 @@ pub(super) fn run(
             Err(error) => failures.push(error),
         }
     }
-    let is_missing = |error: &Error| error.to_string().starts_with("No such image");
+    let is_missing = |error: &Error| error.kind() == Kind::NotFound;
     if options.force && failures.iter().all(is_missing) {
         failures.iter().for_each(|error| streams.warn(error));
         return Ok(());

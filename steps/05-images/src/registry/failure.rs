@@ -6,6 +6,7 @@ use kit::Error;
 use serde::Deserialize;
 use ureq::http::{HeaderMap, StatusCode, header};
 
+use super::resolver::NotResolved;
 use super::url::Url;
 
 /// A request that did not give what was asked for.
@@ -188,7 +189,7 @@ pub(crate) fn broken(url: &Url, error: ureq::Error) -> Failure {
             let passing = !matches!(
                 io.kind(),
                 std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::NotFound
-            ) && !is_lookup(io);
+            ) && !is_not_resolved(io);
             (Error::io("reach", url.shown(), io).hint(REACH), passing)
         }
         (ureq::Error::HostNotFound, _) => (told("there is no such host".to_owned()).hint(REACH), false),
@@ -200,9 +201,11 @@ pub(crate) fn broken(url: &Url, error: ureq::Error) -> Failure {
 const REACH: &str =
     "check the registry's name, the network, and HTTP_PROXY, HTTPS_PROXY and NO_PROXY";
 
-/// A name that is not found. The standard library has no kind for it.
-fn is_lookup(error: &std::io::Error) -> bool {
-    error.raw_os_error().is_none() && error.to_string().contains("lookup")
+/// Whether the host's name could not be looked up.
+fn is_not_resolved(error: &std::io::Error) -> bool {
+    error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<NotResolved>())
 }
 
 /// rustls' own error; a handshake wraps it in one of I/O.

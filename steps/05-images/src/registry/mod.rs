@@ -49,6 +49,7 @@ mod name;
 mod network;
 mod proxy;
 mod push;
+mod resolver;
 mod search;
 mod tls;
 mod transport;

@@ -7,10 +7,12 @@ use std::time::Duration;
 use kit::Error;
 use ureq::Agent;
 use ureq::http::{HeaderName, HeaderValue, Method, Request, header};
+use ureq::unversioned::transport::DefaultConnector;
 
 use super::answer::Answer;
 use super::configuration::Configuration;
 use super::failure::{Failure, broken};
+use super::resolver::Names;
 use super::tls;
 use super::url::{Scheme, Url};
 
@@ -90,7 +92,8 @@ impl Transport {
             let folders = &configuration.certificates;
             builder = builder.tls_config(tls::settings(folders, &url.authority, insecure)?);
         }
-        let agent = builder.build().new_agent();
+        let connector = DefaultConnector::default();
+        let agent = Agent::with_parts(builder.build(), connector, Names::default());
         agents.insert(key, agent.clone());
         Ok(agent)
     }

@@ -7,18 +7,20 @@
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 
 use clap::{Args, ValueEnum};
+use kit::error::Kind;
 use kit::sys::branch::branch;
 use kit::sys::process::{Ended, default_sigchld, die_with_parent, wait};
 use kit::{Error, Result};
 use nix::errno::Errno;
 
-use crate::cli::pull::Pull;
-use crate::cli::{Settings, Streams};
 use crate::find::look_up;
 use crate::image::Image;
 use crate::platform::Platform;
+use crate::pull::Pull;
 use crate::reference::Reference;
+use crate::settings::Settings;
 use crate::store::Store;
+use crate::streams::Streams;
 
 /// When an image is pulled before it is run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -146,14 +148,15 @@ fn in_a_process_of_its_own(work: impl FnOnce() -> Result<()>) -> Result<()> {
     }
 }
 
-/// A byte that no text has between the sentence and its hint.
+/// A byte that no text has: it stands between the kind, the sentence and its hint.
 const BETWEEN: char = '\0';
 
 fn tell(writer: Option<PipeWriter>, error: &Error) {
     let hint = error.hint_text().unwrap_or_default();
     if let Some(mut writer) = writer {
         // Without a reader there is nobody who waits.
-        let _ = write!(writer, "{error}{BETWEEN}{hint}");
+        let kind = error.kind() as u8;
+        let _ = write!(writer, "{kind}{BETWEEN}{error}{BETWEEN}{hint}");
     }
 }
 
@@ -161,8 +164,11 @@ fn hear(mut reader: PipeReader) -> Option<Error> {
     let mut bytes = Vec::new();
     let _ = reader.read_to_end(&mut bytes);
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    let (sentence, hint) = text.split_once(BETWEEN)?;
-    let error = Error::new(sentence);
+    let (kind, rest) = text.split_once(BETWEEN)?;
+    let (sentence, hint) = rest.split_once(BETWEEN)?;
+    let is_it = |one: &Kind| (*one as u8).to_string() == kind;
+    let kind = Kind::ALL.into_iter().find(is_it).unwrap_or_default();
+    let error = Error::new(sentence).of_kind(kind);
     Some(match hint {
         "" => error,
         hint => error.hint(hint),
@@ -174,16 +180,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_crosses_the_pipe_with_its_hint() {
-        for (error, hint) in [
-            (Error::new("no"), None),
-            (Error::new("no").hint("try again"), Some("try again")),
-        ] {
+    fn an_error_crosses_the_pipe_with_its_kind_and_its_hint() {
+        let without = Kind::ALL.map(|kind| (Error::new("no").of_kind(kind), kind, None));
+        let hint = "try again";
+        let with = (Error::new("no").hint(hint), Kind::Other, Some(hint));
+        for (error, kind, hint) in without.into_iter().chain([with]) {
             let (reader, writer) = pipe().unwrap();
             tell(Some(writer), &error);
             let heard = hear(reader).unwrap();
             assert_eq!(heard.to_string(), "no");
-            assert_eq!(heard.hint_text(), hint);
+            assert_eq!((heard.kind(), heard.hint_text()), (kind, hint));
         }
         let (reader, writer) = pipe().unwrap();
         drop(writer);

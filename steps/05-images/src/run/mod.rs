@@ -15,15 +15,17 @@ use namespaces::Command;
 use rootfs::Rootfs;
 
 pub use self::account::Account;
+use self::account::name_of;
 pub use self::fetch::{FetchOptions, When};
 pub use self::user::User;
 use self::view::{View, is_plain};
 use crate::change::clean;
-use crate::cli::{Settings, Streams};
 use crate::config::Process;
 use crate::find::find;
 use crate::image::Image;
+use crate::settings::Settings;
 use crate::store::{Lease, Store};
+use crate::streams::Streams;
 
 /// Options of `run`.
 // Steps 02 to 04 want a root for `--read-only`, `--bind`, `--tmpfs` and `--device`; here an image is one.
@@ -130,14 +132,7 @@ impl RunOptions {
         let found = View::new(&layers).and_then(|view| {
             Account::find(spec, &view.text(c"etc/passwd")?, &view.text(c"etc/group")?)
         });
-        // Where nothing can be looked up, numbers are still numbers.
-        match found {
-            Err(error) if error.errno() == Some(nix::errno::Errno::EPERM) => {
-                Account::find(spec, "", "").map_err(|_| error)
-            }
-            found => found,
-        }
-        .map(Some)
+        found.map(Some)
     }
 
     /// As in step 04. The image's volumes are mounts of their own, and the working directory is there.
@@ -286,14 +281,6 @@ fn mistaken_user(error: Error, word: &str) -> Error {
         None => also,
     };
     error.hint(hint)
-}
-
-/// `NAME` of `NAME=VALUE`.
-fn name_of(variable: &OsStr) -> &OsStr {
-    use std::os::unix::ffi::OsStrExt;
-    let bytes = variable.as_bytes();
-    let end = bytes.iter().position(|byte| *byte == b'=');
-    OsStr::from_bytes(&bytes[..end.unwrap_or(bytes.len())])
 }
 
 #[cfg(test)]
