@@ -39,7 +39,7 @@ const PROGRESS: u64 = 1 << 20;
 
 impl Client {
     /// The blob `digest`, which has `size` bytes, from byte `offset` on. Reading goes on where it was when a
-    /// connection breaks; the length is checked, and the digest by [`Verified`](super::Verified).
+    /// connection breaks; the length is checked, and the digest by [`Verified`].
     ///
     /// # Errors
     /// The registry cannot be reached, refuses, or has a blob of another length. Addresses that a descriptor names
