@@ -67,8 +67,12 @@ impl Shown {
     }
 
     fn is(&self, kind: SFlag) -> bool {
-        self.stat.st_mode & SFlag::S_IFMT.bits() == kind.bits()
+        is(&self.stat, kind)
     }
+}
+
+fn is(stat: &FileStat, kind: SFlag) -> bool {
+    stat.st_mode & SFlag::S_IFMT.bits() == kind.bits()
 }
 
 impl Lower {
@@ -132,7 +136,7 @@ impl Lower {
             if is_whiteout(&stat) {
                 break;
             }
-            let is_directory = stat.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits();
+            let is_directory = is(&stat, SFlag::S_IFDIR);
             match &mut shown {
                 // It hides what is below it, and is hidden itself by the directory above it.
                 Some(_) if !is_directory => break,

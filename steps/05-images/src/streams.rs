@@ -44,7 +44,7 @@ impl Streams<'_> {
     }
 }
 
-/// Whoever reads us and has read enough is no error.
+/// A reader that closes early, as `| head` does, is not an error.
 pub(crate) fn written(result: io::Result<()>) -> Result<()> {
     match result {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),

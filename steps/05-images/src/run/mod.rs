@@ -129,10 +129,8 @@ impl RunOptions {
                 layers.collect::<Result<_>>()?
             }
         };
-        let found = View::new(&layers).and_then(|view| {
-            Account::find(spec, &view.text(c"etc/passwd")?, &view.text(c"etc/group")?)
-        });
-        found.map(Some)
+        let view = View::new(&layers)?;
+        Account::find(spec, &view.text(c"etc/passwd")?, &view.text(c"etc/group")?).map(Some)
     }
 
     /// As in step 04. The image's volumes are mounts of their own, and the working directory is there.
