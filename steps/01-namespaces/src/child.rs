@@ -2,28 +2,41 @@
 
 use std::convert::Infallible;
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use kit::sys::descriptor::close_range;
 use kit::sys::process::{die_with_parent, reset_signals, set_undumpable};
 use kit::{Failure, error, marker};
 use nix::errno::Errno;
+use nix::sys::resource::setrlimit;
 use nix::unistd::{AccessFlags, ForkResult, access, chdir, execve, fork, setsid};
 
-use crate::command::{CHDIR, Command, EXECUTE, FORK, INTERPRET, Prepared};
 use crate::gate::{Gate, LAST_STEP};
 use crate::init;
-use crate::spawn::Mechanisms;
+use crate::inside::Inside;
+use crate::lifetime::Lifetime;
+use crate::mechanisms::Mechanisms;
+use crate::process::{CHDIR, EXECUTE, FORK, INTERPRET, Prepared, Process};
+use crate::second;
+use crate::streams::{self, FIRST};
 
 /// What the child is born with: all that it needs was made before it existed.
 pub(crate) struct Birth<'a> {
-    pub(crate) command: &'a Command,
+    pub(crate) process: &'a Process,
     pub(crate) ready: &'a Prepared,
+    pub(crate) streams: &'a streams::Prepared,
     pub(crate) mechanisms: &'a Mechanisms,
+    pub(crate) new_root: bool,
+    pub(crate) lifetime: Lifetime,
     /// The parent's end of the socket pair, which the child must close to hear of the parent's death.
     pub(crate) ours: BorrowedFd<'a>,
     pub(crate) gate: Gate,
+    /// The second gate, if the command is not to be executed before somebody says so.
+    pub(crate) second: Option<BorrowedFd<'a>>,
 }
+
+/// What failed, in which mechanism.
+type Failed<'a> = (u8, Failure<'a>);
 
 /// The child's life. It ends with `_exit`, never with a return or an unwinding that would run the parent's
 /// destructors a second time.
@@ -36,91 +49,153 @@ pub(crate) fn run(birth: Birth<'_>) -> ! {
     exit(error::FAILED)
 }
 
-fn live<'a>(birth: &'a Birth<'a>) -> Result<Infallible, (u8, Failure<'a>)> {
-    let last = |failure| (LAST_STEP, failure);
+fn live<'a>(birth: &'a Birth<'a>) -> Result<Infallible, Failed<'a>> {
     let ours = birth.ours.as_raw_fd();
     // SAFETY: the parent's end belongs to the parent; this process never uses it, and `_exit` drops nothing.
     unsafe { close_range(ours, ours as u32) }
         .map_err(Failure::of("close the parent's socket", b""))
         .map_err(last)?;
-    tie_to_parent(&birth.gate).map_err(last)?;
+    tie_to_parent(birth).map_err(last)?;
     marker("spawn", "gate");
     if !birth.gate.wait() {
         exit(error::FAILED);
     }
-    for (index, mechanism) in birth.mechanisms.iter().enumerate() {
-        marker(mechanism.name(), "enter");
-        mechanism
-            .enter(&birth.gate)
-            .map_err(|failure| (index as u8, failure))?;
-    }
-    marker("spawn", "seal");
-    seal(birth).map_err(last)?;
-    if birth.command.init {
-        fork_command(birth).map_err(last)
+    enter(birth)?;
+    marker("spawn", "close");
+    let open = close(birth).map_err(last)?;
+    let way = Way { birth, open };
+    if birth.process.init {
+        fork_command(&way)
     } else {
-        execute(birth).map_err(last)
+        way.to_the_command()
     }
 }
 
-/// The container must not outlive its parent, even one that is killed.
-fn tie_to_parent(gate: &Gate) -> Result<(), Failure<'static>> {
+fn last(failure: Failure<'_>) -> Failed<'_> {
+    (LAST_STEP, failure)
+}
+
+/// A container that lives with its parent must not outlive it, even if it is killed.
+fn tie_to_parent(birth: &Birth<'_>) -> Result<(), Failure<'static>> {
+    if birth.lifetime.is_detached() {
+        return Ok(());
+    }
     die_with_parent().map_err(Failure::of("ask to die with the parent", b""))?;
     // The parent may have died before the request was made; then its end of the socket is closed.
-    if gate.is_abandoned() {
+    if birth.gate.is_abandoned() {
         exit(error::FAILED);
     }
     Ok(())
 }
 
-// ANCHOR: seal
+// ANCHOR: enter
+/// Each mechanism at each of its stages, up to those of *seal*.
+fn enter<'a>(birth: &'a Birth<'a>) -> Result<(), Failed<'a>> {
+    let mut inside = Inside::new(&birth.gate, birth.new_root);
+    for (stage, index) in birth.mechanisms.entering() {
+        let mechanism = birth.mechanisms.get(index);
+        marker(mechanism.name(), "enter");
+        inside.mechanism = index;
+        mechanism
+            .enter(stage, &mut inside)
+            .map_err(|failure| (index, failure))?;
+    }
+    // What is open in there is closed with all the rest; a destructor would do it one by one.
+    std::mem::forget(inside);
+    Ok(())
+}
+// ANCHOR_END: enter
+
+// ANCHOR: close
 /// What must be so before anything of the container's own runs beside this process.
-fn seal(birth: &Birth<'_>) -> Result<(), Failure<'static>> {
+fn close(birth: &Birth<'_>) -> Result<Open, Failure<'static>> {
     // The container's processes could trace this one, or read its memory and descriptors through /proc: CVE-2016-9962.
     set_undumpable().map_err(Failure::of("become undumpable", b""))?;
     // A change of credentials on the way here has made the kernel forget it.
-    die_with_parent().map_err(Failure::of("ask to die with the parent", b""))?;
-    if birth.gate.is_abandoned() {
-        exit(error::FAILED);
-    }
-    if let Some(null) = &birth.ready.null {
-        kit::sys::descriptor::duplicate_onto(null, 0)
-            .map_err(Failure::of("make the standard input", b"/dev/null"))?;
-    }
+    tie_to_parent(birth)?;
+    birth.streams.apply()?;
+    let failed = Failure::of("close inherited descriptors", b"");
+    let gate = birth.gate.as_fd();
     // Whatever the caller or a mechanism had open ends here: CVE-2024-21626 was a forgotten descriptor of a host
     // directory, through which a container could leave.
-    close_all_but(birth.gate.as_fd().as_raw_fd())
-        .map_err(Failure::of("close inherited descriptors", b""))
+    if birth.second.is_none() && !birth.streams.keeps_any() {
+        close_all_but(FIRST, gate.as_raw_fd()).map_err(failed)?;
+        return Ok(Open::default());
+    }
+    let close_rest = || {
+        let [gate, second] = birth.streams.keep([Some(gate), birth.second])?;
+        close_moved(birth.streams.end(), [gate.as_ref(), second.as_ref()])?;
+        Ok(Open {
+            gate: gate.map(Gate::from),
+            second,
+        })
+    };
+    close_rest().map_err(failed)
 }
-// ANCHOR_END: seal
+// ANCHOR_END: close
 
-fn close_all_but(kept: RawFd) -> nix::Result<()> {
-    if kept > FIRST {
-        // SAFETY: nothing below uses a descriptor but 0, 1, 2 and the gate; `_exit` or execve drops nothing.
-        unsafe { close_range(FIRST, kept as u32 - 1) }?;
+fn close_all_but(first: RawFd, kept: RawFd) -> nix::Result<()> {
+    if kept > first {
+        // SAFETY: nothing below uses a descriptor but the standard three and the gate; `_exit` or execve drops nothing.
+        unsafe { close_range(first, kept as u32 - 1) }?;
     }
     // SAFETY: as above.
     unsafe { close_range(kept + 1, u32::MAX) }
 }
 
-/// The first descriptor after standard input, output and error.
-const FIRST: RawFd = 3;
+/// The same for two. They have been given the lowest free numbers from `first` on, so what lies between and behind them
+/// is whatever was open before.
+fn close_moved(first: RawFd, kept: [Option<&OwnedFd>; 2]) -> nix::Result<()> {
+    let mut kept: Vec<RawFd> = kept.into_iter().flatten().map(AsRawFd::as_raw_fd).collect();
+    kept.sort_unstable();
+    let mut from = first;
+    for kept in kept {
+        if kept > from {
+            // SAFETY: nothing below uses a descriptor but those that are kept; `_exit` or execve drops nothing.
+            unsafe { close_range(from, kept as u32 - 1) }?;
+        }
+        from = kept + 1;
+    }
+    // SAFETY: as above.
+    unsafe { close_range(from, u32::MAX) }
+}
+
+/// The descriptors of ours that are still open, where they have been moved.
+#[derive(Debug, Default)]
+struct Open {
+    gate: Option<Gate>,
+    second: Option<OwnedFd>,
+}
+
+/// The rest of the way to the command.
+struct Way<'a> {
+    birth: &'a Birth<'a>,
+    open: Open,
+}
 
 /// This process becomes the container's init, and its child the command.
-fn fork_command<'a>(birth: &'a Birth<'a>) -> Result<Infallible, Failure<'a>> {
+fn fork_command<'a>(way: &'a Way<'a>) -> Result<Infallible, Failed<'a>> {
     // SAFETY: a child of clone3 has one thread.
-    match unsafe { fork() }.map_err(Failure::of(FORK, b""))? {
+    match unsafe { fork() }
+        .map_err(Failure::of(FORK, b""))
+        .map_err(last)?
+    {
         ForkResult::Child => {
-            die_with_parent().map_err(Failure::of("ask to die with the parent", b""))?;
-            let Err(failure) = execute(birth);
-            birth.gate.fail(LAST_STEP, &failure);
+            let tied = die_with_parent().map_err(Failure::of("ask to die with the parent", b""));
+            let Err((index, failure)) = tied.map_err(last).and_then(|()| way.to_the_command());
+            way.gate().fail(index, &failure);
             exit(error::FAILED)
         }
         ForkResult::Parent { child } => {
+            // It can do no more than the command, which it has the signals of.
+            if let Err((index, failure)) = way.seal() {
+                way.gate().fail(index, &failure);
+                exit(error::FAILED);
+            }
             // The end of file that tells the parent of the execve comes when the last copy is closed.
             // SAFETY: the gate is not used in this process again.
             let _ = unsafe { close_range(FIRST, u32::MAX) };
-            show_as_init(birth.ready);
+            show_as_init(way.birth.ready);
             init::run(child)
         }
     }
@@ -136,26 +211,107 @@ fn show_as_init(ready: &Prepared) {
     }
 }
 
-/// The last step: this process becomes the command.
-fn execute<'a>(birth: &'a Birth<'a>) -> Result<Infallible, Failure<'a>> {
-    // A session of its own: no terminal of ours can be reached by it (TIOCSTI), and with -t it can have one. The first
-    // process of a PID namespace that was started by a session leader is not one itself, so this cannot fail.
-    setsid().map_err(Failure::of("start a new session", b""))?;
-    if birth.command.terminal {
-        kit::sys::terminal::make_controlling(std::io::stdin())
-            .map_err(Failure::of("take the terminal", b"/dev/tty"))?;
+impl<'a> Way<'a> {
+    fn gate(&self) -> &Gate {
+        self.open.gate.as_ref().unwrap_or(&self.birth.gate)
     }
-    if let Some(directory) = &birth.ready.directory {
-        chdir(directory.as_c_str()).map_err(Failure::of(CHDIR, directory.to_bytes()))?;
+
+    // ANCHOR: last
+    /// The last steps: this process becomes the command.
+    fn to_the_command(&self) -> Result<Infallible, Failed<'a>> {
+        let has_arrived = self.session().map_err(last)?;
+        reset_signals(&[])
+            .map_err(Failure::of("reset the signals", b""))
+            .map_err(last)?;
+        match &self.open.second {
+            None => self.through(self.gate(), has_arrived),
+            Some(second) => {
+                marker("spawn", "second gate");
+                if !self.gate().created() {
+                    exit(error::FAILED);
+                }
+                // The parent waits for the end of this, and nobody else has a use for it.
+                let first = self.gate().as_fd().as_raw_fd();
+                // SAFETY: whatever is said from here on is said on the new gate.
+                let _ = unsafe { close_range(first, first as u32) };
+                let gate = second::wait(second)
+                    .map_err(Failure::of("wait at the second gate", b""))
+                    .map_err(last);
+                let gate = match gate {
+                    Ok(gate) => gate,
+                    // There is nobody to tell.
+                    Err(_) => exit(error::FAILED),
+                };
+                let Err((index, failure)) = self.through(&gate, has_arrived);
+                gate.fail(index, &failure);
+                exit(error::FAILED)
+            }
+        }
     }
-    reset_signals(&[]).map_err(Failure::of("reset the signals", b""))?;
-    marker("spawn", "ready");
-    birth
-        .gate
-        .ready()
-        .map_err(Failure::of("report to the parent", b""))?;
-    marker("spawn", "exec");
-    try_all(birth.ready)
+
+    fn through(&self, gate: &Gate, has_arrived: bool) -> Result<Infallible, Failed<'a>> {
+        marker("spawn", "ready");
+        gate.ready()
+            .map_err(Failure::of("report to the parent", b""))
+            .map_err(last)?;
+        self.seal()?;
+        if !has_arrived {
+            self.change_directory().map_err(last)?;
+        }
+        marker("spawn", "exec");
+        try_all(self.birth.ready).map_err(last)
+    }
+    // ANCHOR_END: last
+
+    /// A session of its own: no terminal of ours can be reached by it (TIOCSTI), and with -t it can have one. The first
+    /// process of a PID namespace that was started by a session leader is not one itself, so this cannot fail. Then the
+    /// working directory; false if only the user that the command is going to be may be allowed to go there.
+    fn session(&self) -> Result<bool, Failure<'a>> {
+        setsid().map_err(Failure::of("start a new session", b""))?;
+        if self.birth.process.terminal {
+            kit::sys::terminal::make_controlling(std::io::stdin())
+                .map_err(Failure::of("take the terminal", b"/dev/tty"))?;
+        }
+        for limit in &self.birth.process.rlimits {
+            setrlimit(limit.resource, limit.soft, limit.hard)
+                .map_err(Failure::of("set a resource limit", b""))?;
+        }
+        match self.change_directory() {
+            Err(failure) if failure.errno == Errno::EACCES => Ok(false),
+            other => other.map(|()| true),
+        }
+    }
+
+    fn change_directory(&self) -> Result<(), Failure<'a>> {
+        match &self.birth.ready.directory {
+            Some(directory) => {
+                chdir(directory.as_c_str()).map_err(Failure::of(CHDIR, directory.to_bytes()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    // ANCHOR: seal
+    /// Each mechanism at each of its stages of *seal*.
+    fn seal(&self) -> Result<(), Failed<'a>> {
+        let mut is_sealed = false;
+        for (stage, index) in self.birth.mechanisms.sealing() {
+            let mechanism = self.birth.mechanisms.get(index);
+            marker(mechanism.name(), "seal");
+            mechanism
+                .seal(stage)
+                .map_err(|failure| (index, failure))?;
+            is_sealed = true;
+        }
+        if is_sealed && (self.birth.process.init || !self.birth.lifetime.is_detached()) {
+            // A change of credentials makes the kernel forget it.
+            die_with_parent()
+                .map_err(Failure::of("ask to die with the parent", b""))
+                .map_err(last)?;
+        }
+        Ok(())
+    }
+    // ANCHOR_END: seal
 }
 
 /// execvp(3), but over candidates made before the fork: the first that can be executed wins; a file that is there and

@@ -3,39 +3,46 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use kit::sys::process::{Ended, pidfd_send_signal};
-use kit::{Error, Result, marker};
+use kit::{Error, Result};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
 
+use crate::lifetime::Lifetime;
 use crate::mechanism::Exit;
+use crate::mechanisms::Mechanisms;
 use crate::pump::Pump;
 use crate::signals::Signals;
-use crate::spawn::{Mechanisms, Started, reap};
+use crate::spawn::{Started, reap};
 
-/// A container whose command has been executed. Dropped without [`wait`](Self::wait), it is killed and undone.
+/// A container whose command has been executed. Dropped without [`wait`](Self::wait), it is killed and undone, unless it
+/// is detached.
 pub struct Container {
     pid: Pid,
     pidfd: OwnedFd,
     pump: Option<Pump>,
     mechanisms: Mechanisms,
     signals: Signals,
+    lifetime: Lifetime,
     is_reaped: bool,
 }
 
 impl Container {
     pub(crate) fn new(
         started: Started,
-        stdin: bool,
         mechanisms: Mechanisms,
         signals: Signals,
+        lifetime: Lifetime,
     ) -> Self {
         Self {
             pid: started.pid,
             pidfd: started.pidfd,
-            pump: started.terminal.map(|master| Pump::start(master, stdin)),
+            pump: started
+                .terminal
+                .map(|(master, input)| Pump::start(master, input)),
             mechanisms,
             signals,
+            lifetime,
             is_reaped: false,
         }
     }
@@ -125,19 +132,24 @@ impl Container {
             code: ended.map_or(kit::error::FAILED, Ended::code),
             notes: Vec::new(),
         };
-        let mut result = Ok(());
-        for mechanism in self.mechanisms.iter_mut().rev() {
-            marker(mechanism.name(), "finish");
-            let finished = mechanism.finish(&mut exit);
-            result = result.and(finished);
-        }
-        result.map(|()| exit)
+        let count = self.mechanisms.len();
+        self.mechanisms.undo(count, &mut exit).map(|()| exit)
+    }
+}
+
+impl std::fmt::Debug for Container {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Container")
+            .field("pid", &self.pid)
+            .field("mechanisms", &self.mechanisms)
+            .finish_non_exhaustive()
     }
 }
 
 impl Drop for Container {
     fn drop(&mut self) {
-        if !self.is_reaped {
+        // One that is detached is left to itself, and to what is written down of it.
+        if !self.is_reaped && !self.lifetime.is_detached() {
             let _ = pidfd_send_signal(&self.pidfd, libc::SIGKILL);
             let _ = self.end();
         }

@@ -7,11 +7,22 @@
 //!      │  attach …                                │
 //!      │                    Go                    │
 //!      ├─────────────────────────────────────────▶│  enter …
+//!      │           Ask (mechanism, words)         │  only if a mechanism does
+//!      │◀─────────────────────────────────────────┤
+//!      │                  Answer                  │
+//!      ├─────────────────────────────────────────▶│
 //!      │            Terminal (a descriptor)       │  only with -t
 //!      │◀─────────────────────────────────────────┤
 //!      │      Failed (mechanism, operation,       │  and the child is gone
 //!      │◀┄┄┄┄┄┄┄┄┄┄┄┄ path, errno) ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┤
-//!      │                   Ready                  │
+//!      │                 Created                  │  only if it is not to start yet:
+//!      │◀─────────────────────────────────────────┤
+//!      │                   Keep                   │  the parent has written all down,
+//!      ├─────────────────────────────────────────▶│  and may go
+//!      ┊                                          │
+//!    whoever starts it        connects            │  the second gate
+//!      ├─────────────────────────────────────────▶│
+//!      │                   Ready                  │  seal …
 //!      │◀─────────────────────────────────────────┤
 //!      │               end of file                │  execve closed it
 //!      │◀═════════════════════════════════════════╡
@@ -21,7 +32,7 @@
 //! datagram socket, has an end of file (unix(7)).
 
 use std::io::IoSlice;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use kit::Failure;
 use nix::errno::Errno;
@@ -31,15 +42,19 @@ use nix::sys::socket::{
 
 /// One end of the socket pair.
 #[derive(Debug)]
-pub struct Gate {
+pub(crate) struct Gate {
     socket: OwnedFd,
 }
 
 /// What the child says.
 #[derive(Debug)]
 pub(crate) enum Word<'a> {
-    /// Every mechanism is entered; execve is next.
+    /// Every mechanism is entered; what is left is to seal and to execute.
     Ready,
+    /// It waits at the second gate, as soon as it is told that all is written down.
+    Created,
+    /// The mechanism of this index asks its other half.
+    Ask(u8, &'a [u8], Option<OwnedFd>),
     /// The pseudoterminal's master side.
     Terminal(OwnedFd),
     /// It has failed, in the mechanism of this index of the list, or in the last step, [`LAST_STEP`].
@@ -57,6 +72,10 @@ pub(crate) type Buffer = [u8; 4600];
 pub(crate) const EMPTY: Buffer = [0; 4600];
 
 const GO: &[u8] = b"G";
+const KEEP: &[u8] = b"K";
+const ANSWER: u8 = b'A';
+const ASK: u8 = b'Q';
+const CREATED: u8 = b'C';
 const READY: u8 = b'R';
 const TERMINAL: u8 = b'T';
 const FAILED: u8 = b'F';
@@ -87,13 +106,65 @@ impl Gate {
             .is_ok_and(|(length, _)| length == 1 && byte == GO)
     }
 
-    /// Child: says that only execve is left.
+    /// Parent: everything is written down, and the child may live without us.
+    pub(crate) fn keep(&self) -> nix::Result<()> {
+        self.send(KEEP, &[])
+    }
+
+    /// Child: says that it is created, and waits until that is written down. False if the parent died first.
+    pub(crate) fn created(&self) -> bool {
+        let mut byte = [0; 1];
+        self.send(&[CREATED], &[]).is_ok()
+            && self
+                .receive(&mut byte)
+                .is_ok_and(|(length, _)| length == 1 && byte == KEEP)
+    }
+
+    /// Child: asks the parent's half of a mechanism.
+    pub(crate) fn ask(
+        &self,
+        mechanism: u8,
+        question: &[u8],
+        descriptor: Option<BorrowedFd<'_>>,
+    ) -> nix::Result<()> {
+        let mut buffer = EMPTY;
+        let end = 2 + question.len();
+        let message = buffer.get_mut(..end).ok_or(Errno::EMSGSIZE)?;
+        message[..2].copy_from_slice(&[ASK, mechanism]);
+        message[2..].copy_from_slice(question);
+        match descriptor {
+            Some(descriptor) => self.send(message, &[descriptor.as_raw_fd()]),
+            None => self.send(message, &[]),
+        }
+    }
+
+    /// Parent: answers.
+    pub(crate) fn answer(&self, words: &[u8]) -> nix::Result<()> {
+        self.send(&[&[ANSWER], words].concat(), &[])
+    }
+
+    /// Child: the answer to what was asked.
+    pub(crate) fn hear_answer(&self, answer: &mut [u8]) -> nix::Result<usize> {
+        let mut buffer = EMPTY;
+        let (length, _) = self.receive(&mut buffer)?;
+        match &buffer[..length] {
+            [ANSWER, words @ ..] => {
+                let room = answer.get_mut(..words.len()).ok_or(Errno::EMSGSIZE)?;
+                room.copy_from_slice(words);
+                Ok(words.len())
+            }
+            [] => Err(Errno::EPIPE),
+            _ => Err(Errno::EBADMSG),
+        }
+    }
+
+    /// Child: says that all is entered.
     pub(crate) fn ready(&self) -> nix::Result<()> {
         self.send(&[READY], &[])
     }
 
     /// Child: hands the master side of its terminal to the parent.
-    pub fn send_terminal(&self, master: impl AsFd) -> nix::Result<()> {
+    pub(crate) fn send_terminal(&self, master: impl AsFd) -> nix::Result<()> {
         self.send(&[TERMINAL], &[master.as_fd().as_raw_fd()])
     }
 
@@ -115,6 +186,10 @@ impl Gate {
         match (&buffer[..length], descriptor) {
             ([], _) => Ok(Word::EndOfFile),
             ([READY], None) => Ok(Word::Ready),
+            ([CREATED], None) => Ok(Word::Created),
+            ([ASK, mechanism, words @ ..], descriptor) => {
+                Ok(Word::Ask(*mechanism, words, descriptor))
+            }
             ([TERMINAL], Some(master)) => Ok(Word::Terminal(master)),
             (message, _) => decode(message).ok_or(Errno::EBADMSG),
         }
@@ -159,8 +234,15 @@ impl Gate {
     }
 }
 
+impl From<OwnedFd> for Gate {
+    /// A connection to the second gate.
+    fn from(socket: OwnedFd) -> Self {
+        Self { socket }
+    }
+}
+
 impl AsFd for Gate {
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 }
@@ -222,6 +304,27 @@ mod tests {
             Word::Failed(0, heard) => assert_eq!(heard.errno, Errno::ENAMETOOLONG),
             other => panic!("heard {other:?}"),
         }
+    }
+
+    #[test]
+    fn a_question_is_answered() {
+        let (parent, child) = Gate::pair().unwrap();
+        let file = std::fs::File::open("/dev/null").unwrap();
+        child.ask(2, b"what?", Some(file.as_fd())).unwrap();
+        let mut buffer = EMPTY;
+        match parent.hear(&mut buffer).unwrap() {
+            Word::Ask(2, b"what?", Some(_)) => {}
+            other => panic!("heard {other:?}"),
+        }
+        parent.answer(b"that").unwrap();
+        let mut answer = [0; 4];
+        assert_eq!(child.hear_answer(&mut answer), Ok(4));
+        assert_eq!(&answer, b"that");
+        parent.answer(b"too long").unwrap();
+        assert_eq!(child.hear_answer(&mut answer), Err(Errno::EMSGSIZE));
+        assert_eq!(child.ask(0, &[b'x'; 5000], None), Err(Errno::EMSGSIZE));
+        drop(parent);
+        assert_eq!(child.hear_answer(&mut answer), Err(Errno::EPIPE));
     }
 
     #[test]

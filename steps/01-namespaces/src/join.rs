@@ -10,9 +10,10 @@ use nix::errno::Errno;
 use nix::sys::stat::{fstat, stat};
 use nix::unistd::Pid;
 
-use crate::gate::Gate;
+use crate::inside::Inside;
 use crate::kind::Kind;
 use crate::mechanism::{Mechanism, Plan};
+use crate::stage::Stage;
 
 /// Joins every namespace in which a process differs from us.
 ///
@@ -44,6 +45,10 @@ impl Mechanism for Join {
         "join"
     }
 
+    fn stages(&self) -> &'static [Stage] {
+        &[Stage::Join]
+    }
+
     fn prepare(&mut self, _: &mut Plan) -> Result<()> {
         let pid = visible(self.pid);
         let pidfd = pidfd_open(pid).map_err(|errno| open_error(pid, errno))?;
@@ -64,7 +69,7 @@ impl Mechanism for Join {
         Ok(())
     }
 
-    fn enter(&self, _: &Gate) -> Result<(), Failure<'_>> {
+    fn enter(&self, _: Stage, _: &mut Inside<'_>) -> Result<(), Failure<'_>> {
         let target = self.target.as_ref().ok_or(Failure::new(
             "join an unprepared target",
             b"",

@@ -2,25 +2,31 @@
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-use kit::{Failure, Result};
+use kit::{Error, Failure, Result};
 use nix::unistd::Pid;
 
-use crate::gate::Gate;
+use crate::inside::Inside;
+use crate::leftover::Leftover;
+use crate::lifetime::Lifetime;
+use crate::stage::Stage;
 
 // ANCHOR: mechanism
 /// One mechanism of a container: its namespaces, its root file system, its cgroup …
 ///
-/// [`spawn`](crate::spawn()) drives a list of them through their moments, each moment for the whole list in order,
-/// before the next begins:
+/// [`spawn`](crate::spawn()) sorts a list of them by their stages and drives it through five moments, each moment for the
+/// whole list, before the next begins:
 ///
 /// ```text
-///    parent   prepare ── clone3 ── attach ── open the gate ──────────── wait ── finish
+///    parent   prepare ── clone3 ── attach ── open the gate ────────────────── wait ── undo
 ///                          │                      │
-///    child                 └── wait at the gate ──┴── enter ── execve
+///    child                 └── wait at the gate ──┴── enter ── seal ── execve
 /// ```
 pub trait Mechanism {
     /// The field's own word for it, as the book, error messages and traces use it.
     fn name(&self) -> &'static str;
+
+    /// Where it stands in the child's way, in ascending order: `enter` or `seal` is called once for each.
+    fn stages(&self) -> &'static [Stage];
 
     /// In the parent, before the child exists: check the input, open files, allocate, and say in `plan` what the child
     /// has to be born with. What goes wrong here can be explained best, so as much as possible should.
@@ -33,20 +39,46 @@ pub trait Mechanism {
     }
 
     /// In the child, after the gate has opened: system calls only, in a fixed order; nothing that prints, starts a
-    /// thread, or allocates in a way that can fail late.
-    fn enter(&self, gate: &Gate) -> Result<(), Failure<'_>> {
-        let _ = gate;
+    /// thread, or allocates in a way that can fail late. What earlier mechanisms have made is in `inside`, and by it
+    /// the child can ask the parent for something.
+    fn enter(&self, stage: Stage, inside: &mut Inside<'_>) -> Result<(), Failure<'_>> {
+        let _ = (stage, inside);
+        Ok(())
+    }
+
+    /// In the parent: answers what `enter` has asked (see [`Inside::ask`]). The child waits.
+    fn answer(&mut self, question: &Question<'_>, child: &Child<'_>) -> Result<Vec<u8>> {
+        let _ = (question, child);
+        Err(Error::new(format!("{} answers no questions", self.name())))
+    }
+
+    /// In the child, the very last before execve: who the command is, and what it can no longer do. As `enter`, but
+    /// there is nobody to ask any more. If an init of ours runs beside the command, it is sealed too.
+    fn seal(&self, stage: Stage) -> Result<(), Failure<'_>> {
+        let _ = stage;
+        Ok(())
+    }
+
+    /// What [`undo`](Self::undo) needs to know, in a form that can be written down: then any process can undo.
+    fn leftover(&self) -> Option<Leftover> {
+        None
+    }
+
+    /// In the parent, when the container is left to itself: from now on it has to be undone from its leftover, so nothing
+    /// of it may depend on this process.
+    fn detach(&mut self) -> Result<()> {
         Ok(())
     }
 
     /// In the parent, once the container is gone: undo, and add what the user should know to `exit`. Called in
-    /// reverse order, and only for mechanisms whose `prepare` succeeded; also when a later moment failed.
-    fn finish(&mut self, exit: &mut Exit) -> Result<()> {
+    /// reverse order, and only for mechanisms whose `prepare` succeeded; also when a later moment failed. It does what
+    /// [`undo`](crate::undo()) does from the leftover.
+    fn undo(&mut self, exit: &mut Exit) -> Result<()> {
         let _ = exit;
         Ok(())
     }
 
-    /// The likely cause of a failure of this mechanism's `enter`, with its mend.
+    /// The likely cause of a failure of this mechanism in the child, with its mend.
     fn hint(&self, failure: &Failure<'_>) -> Option<String> {
         let _ = failure;
         None
@@ -61,9 +93,17 @@ pub struct Plan {
     pub flags: u64,
     /// A cgroup v2 directory that the child is born into (CLONE_INTO_CGROUP).
     pub cgroup: Option<OwnedFd>,
+    /// A PID namespace that the child is born into; to enter it afterwards would only concern its children.
+    pub pid_namespace: Option<OwnedFd>,
+    /// Whether it has a mount namespace that is not the caller's: new, or joined.
+    pub own_mounts: bool,
+    /// Whether it has a user namespace that is not the caller's: new, or joined.
+    pub own_user: bool,
     /// Set by the mechanism that gives the container a root of its own: later mechanisms then find a `/dev` that
     /// belongs to the container.
     pub new_root: bool,
+    /// How long the container is to live.
+    pub lifetime: Lifetime,
 }
 
 impl Plan {
@@ -80,6 +120,15 @@ pub struct Child<'a> {
     pub pid: Pid,
     /// The process itself, whatever becomes of its number.
     pub pidfd: BorrowedFd<'a>,
+}
+
+/// What a mechanism in the child has asked.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// In words of the mechanism's own.
+    pub words: &'a [u8],
+    /// A descriptor that came with it, such as a seccomp listener.
+    pub descriptor: Option<OwnedFd>,
 }
 
 /// How a container ended.

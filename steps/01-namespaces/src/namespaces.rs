@@ -1,6 +1,7 @@
 //! The first mechanism: namespaces of the container's own, and what makes each of them fit to live in.
 
 use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 
 use kit::sys::mount::{Attributes, set_attributes};
@@ -12,25 +13,28 @@ use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::stat::Mode;
 use nix::unistd::{sethostname, write};
 
-use crate::gate::Gate;
+use crate::inside::Inside;
 use crate::kind::Kind;
 use crate::mechanism::{Child, Mechanism, Plan};
+use crate::stage::Stage;
 use crate::userns::UserNamespace;
 
 /// New namespaces (namespaces(7)): which, and how they are furnished.
 #[derive(Debug)]
 pub struct Namespaces {
-    /// The kinds to make new; the others stay the caller's.
+    /// The kinds to make new.
     pub kinds: Vec<Kind>,
+    /// Those that exist, to be joined: descriptors of files as in `/proc/PID/ns`. All others stay the caller's.
+    pub joined: Vec<(Kind, OwnedFd)>,
     /// The host name inside; needs a UTS namespace.
     pub hostname: OsString,
     /// The user namespace's maps; `Some` exactly if `kinds` has [`Kind::User`].
     pub user: Option<UserNamespace>,
     /// Seconds added to the boot-time and the monotonic clock; used if `kinds` has [`Kind::Time`].
     pub clocks: Clocks,
-    /// Mount a `/proc` that shows the new PID namespace over the one that is there. Not wanted if a later mechanism
-    /// brings a root file system with a `/proc` of its own.
-    pub mount_proc: bool,
+    /// What happens to the propagation of the mounts that a new mount namespace begins with: `MS_PRIVATE`, `MS_SLAVE`, or
+    /// 0 to leave it as it is, for a container that shares mounts with the host both ways.
+    pub propagation: MsFlags,
 }
 
 /// Offsets of the clocks that a time namespace has (time_namespaces(7)), in whole seconds.
@@ -45,18 +49,42 @@ pub struct Clocks {
 /// `HOST_NAME_MAX`: the kernel takes up to this many bytes (sethostname(2)).
 const HOST_NAME_MAX: usize = 64;
 
+impl Namespaces {
+    /// These kinds, new, and nothing else out of the ordinary.
+    pub fn new(kinds: &[Kind], hostname: impl Into<OsString>) -> Self {
+        Self {
+            kinds: kinds.to_vec(),
+            joined: Vec::new(),
+            hostname: hostname.into(),
+            user: None,
+            clocks: Clocks::default(),
+            propagation: MsFlags::MS_PRIVATE,
+        }
+    }
+}
+
 impl Mechanism for Namespaces {
     fn name(&self) -> &'static str {
         "namespaces"
     }
 
+    fn stages(&self) -> &'static [Stage] {
+        &[Stage::Namespaces]
+    }
+
     fn prepare(&mut self, plan: &mut Plan) -> Result<()> {
         self.check_hostname()?;
+        self.check_joined()?;
         plan.flags |= self
             .kinds
             .iter()
             .filter(|kind| kind.is_made_by_clone())
             .fold(0, |flags, kind| flags | kind.flag() as u64);
+        plan.own_mounts |= self.has(Kind::Mount) || self.joins(Kind::Mount);
+        plan.own_user |= self.has(Kind::User) || self.joins(Kind::User);
+        if let Some(at) = self.joined.iter().position(|(kind, _)| *kind == Kind::Pid) {
+            plan.pid_namespace = Some(self.joined.remove(at).1);
+        }
         if let Some(user) = &mut self.user {
             user.prepare()?;
         }
@@ -71,8 +99,9 @@ impl Mechanism for Namespaces {
     }
 
     // ANCHOR: enter
-    fn enter(&self, _: &Gate) -> Result<(), Failure<'_>> {
-        if self.user.is_some() {
+    fn enter(&self, _: Stage, inside: &mut Inside<'_>) -> Result<(), Failure<'_>> {
+        self.join()?;
+        if self.user.is_some() || self.joins(Kind::User) {
             crate::userns::become_root()?;
         }
         if self.has(Kind::Cgroup) {
@@ -90,9 +119,10 @@ impl Mechanism for Namespaces {
                 .map_err(Failure::of("bring up the interface", b"lo"))?;
         }
         if self.has(Kind::Mount) {
-            self.make_mounts_private()?;
+            self.set_propagation()?;
         }
-        if self.mount_proc && self.has(Kind::Mount) && self.has(Kind::Pid) {
+        // A root file system that comes later brings a `/proc` of its own.
+        if !inside.new_root && self.has(Kind::Mount) && self.has(Kind::Pid) {
             self.mount_proc()?;
         }
         Ok(())
@@ -113,6 +143,9 @@ impl Mechanism for Namespaces {
             (SET_CLOCKS | UNSHARE_TIME, Errno::EINVAL | Errno::ENOENT) => {
                 "time namespaces need Linux 5.6 with CONFIG_TIME_NS"
             }
+            (JOIN, Errno::EPERM) => {
+                "joining needs CAP_SYS_ADMIN in the user namespace that owns it"
+            }
             _ => return None,
         };
         Some(hint.to_owned())
@@ -122,11 +155,60 @@ impl Mechanism for Namespaces {
 const MOUNT_PROC: &str = "mount proc on";
 const MAKE_PRIVATE: &str = "make every mount private, from";
 const SET_CLOCKS: &str = "set the clocks of the time namespace in";
+const JOIN: &str = "join the namespace";
 const UNSHARE_TIME: &str = "make a time namespace";
 
 impl Namespaces {
     fn has(&self, kind: Kind) -> bool {
         self.kinds.contains(&kind)
+    }
+
+    fn joins(&self, kind: Kind) -> bool {
+        self.joined.iter().any(|(joined, _)| *joined == kind)
+    }
+
+    /// One by one, the user namespace first, because it gives the right to join the others (setns(2)).
+    fn join(&self) -> Result<(), Failure<'_>> {
+        for kind in Kind::ALL {
+            for (_, namespace) in self.joined.iter().filter(|(joined, _)| *joined == kind) {
+                setns(namespace, CloneFlags::from_bits_retain(kind.flag()))
+                    .map_err(Failure::of(JOIN, kind.file().as_bytes()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the kernel would only call EINVAL.
+    fn check_joined(&self) -> Result<()> {
+        for (kind, namespace) in &self.joined {
+            let name = kind.file();
+            if self.has(*kind) || self.joined.iter().filter(|(k, _)| k == kind).count() > 1 {
+                return Err(Error::new(format!(
+                    "the {name} namespace cannot be two at once"
+                ))
+                .hint("a namespace of each kind is new, kept or joined, and only one of these"));
+            }
+            match kit::sys::namespace::kind(namespace) {
+                Ok(found) if found == kind.flag() => {}
+                Ok(_) => {
+                    return Err(Error::new(format!(
+                        "what is to be joined as the {name} namespace is a namespace of another kind"
+                    )));
+                }
+                Err(errno) => {
+                    return Err(Error::sys("join the namespace", name, errno)
+                        .hint("it takes a file as /proc/PID/ns has them, or one that it was bound to"));
+                }
+            }
+        }
+        // They would belong to the namespace that we leave, and the container's root could do nothing in them.
+        if self.joins(Kind::User) && !self.kinds.is_empty() {
+            return Err(Error::new(
+                "a container that joins a user namespace cannot have new namespaces beside it",
+            )
+            .hint("join those of the same container, or keep the caller's"));
+        }
+        Ok(())
     }
 
     fn check_hostname(&self) -> Result<()> {
@@ -151,9 +233,12 @@ impl Namespaces {
     // ANCHOR: private
     /// A new mount namespace is a copy, and a copy of a *shared* mount is a peer: what we mounted would appear on the
     /// host, and systemd makes `/` shared at boot. So this comes before any mount (mount_namespaces(7)).
-    fn make_mounts_private(&self) -> Result<(), Failure<'_>> {
+    fn set_propagation(&self) -> Result<(), Failure<'_>> {
+        if self.propagation.is_empty() {
+            return Ok(());
+        }
         let private = Attributes {
-            propagation: MsFlags::MS_PRIVATE.bits(),
+            propagation: self.propagation.bits(),
             ..Attributes::default()
         };
         set_attributes(AT_FDCWD, c"/", libc::AT_RECURSIVE, private)
@@ -214,13 +299,7 @@ mod tests {
     use super::*;
 
     fn namespaces(hostname: &str) -> Namespaces {
-        Namespaces {
-            kinds: Kind::DEFAULT.to_vec(),
-            hostname: hostname.into(),
-            user: None,
-            clocks: Clocks::default(),
-            mount_proc: true,
-        }
+        Namespaces::new(&Kind::DEFAULT, hostname)
     }
 
     #[test]

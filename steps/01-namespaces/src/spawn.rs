@@ -1,26 +1,31 @@
 //! The spawn: how a list of mechanisms becomes a running container. The parent's side; the child's is in `child`.
 //!
-//! The protocol that both speak is drawn in [`gate`](crate::gate).
+//! The protocol that both speak is drawn in `gate`.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use kit::error::Kind;
 use kit::sys::process::{Cloned, Ended, clone3, is_single_threaded, wait};
 use kit::{Error, Result, marker};
 use nix::errno::Errno;
+use nix::sched::{CloneFlags, setns};
 use nix::unistd::Pid;
 
 use crate::child;
-use crate::command::{Command, Prepared};
 use crate::container::Container;
 use crate::gate::{EMPTY, Gate, LAST_STEP, Word};
-use crate::mechanism::{Child, Exit, Mechanism, Plan};
+use crate::leftover::{Leftover, Record};
+use crate::lifetime::Lifetime;
+use crate::mechanism::{Child, Exit, Mechanism, Plan, Question};
+use crate::mechanisms::Mechanisms;
+use crate::process::{Prepared, Process};
+use crate::second;
 use crate::signals::Signals;
+use crate::streams::{self, Streams};
 
-/// The ordered list that a container is.
-pub type Mechanisms = Vec<Box<dyn Mechanism>>;
-
-/// Starts `command` in a container made of `mechanisms`, and returns when it has been executed.
+/// Starts `process` in a container made of `mechanisms`, and returns when it has been executed. The container lives with
+/// this process.
 ///
 /// From here to the end of the container, the signals sent to this process are passed on to it (see
 /// [`Container::wait`]); they are blocked in the calling thread.
@@ -28,103 +33,203 @@ pub type Mechanisms = Vec<Box<dyn Mechanism>>;
 /// # Errors
 /// Whatever a mechanism refuses, in any moment; a command that is not found (exit code 127) or cannot be executed
 /// (126). Whatever had been prepared is undone, and no process is left.
-pub fn spawn(command: &Command, mut mechanisms: Mechanisms) -> Result<Container> {
+pub fn spawn(process: &Process, streams: Streams, mechanisms: Mechanisms) -> Result<Container> {
+    begin(process, streams, mechanisms, Lifetime::WithParent, None)
+}
+
+/// The first half of [`spawn()`]: the container is there, and its process waits at the second gate until somebody, this
+/// process or any other, calls [`start`](crate::start()) on `directory`. What it takes to undo the container is written
+/// down there; the directory must exist, and be this container's alone.
+///
+/// # Errors
+/// As [`spawn()`], but for what only the execution of the command can show.
+pub fn create(
+    process: &Process,
+    streams: Streams,
+    mechanisms: Mechanisms,
+    lifetime: Lifetime,
+    directory: &Path,
+) -> Result<Created> {
+    let container = begin(process, streams, mechanisms, lifetime, Some(directory))?;
+    Ok(Created {
+        directory: directory.to_owned(),
+        container,
+    })
+}
+
+/// A container whose process waits at the second gate.
+#[derive(Debug)]
+pub struct Created {
+    container: Container,
+    directory: PathBuf,
+}
+
+impl Created {
+    /// Opens the second gate, and returns when the command has been executed.
+    ///
+    /// # Errors
+    /// As [`start`](crate::start()); then the container is gone, if it lives with this process.
+    pub fn start(self) -> Result<Container> {
+        second::start(&self.directory)?;
+        Ok(self.container)
+    }
+
+    /// Its first process, as we see it.
+    pub fn pid(&self) -> Pid {
+        self.container.pid()
+    }
+}
+
+fn begin(
+    process: &Process,
+    streams: Streams,
+    mut mechanisms: Mechanisms,
+    lifetime: Lifetime,
+    directory: Option<&Path>,
+) -> Result<Container> {
     check_single_threaded()?;
     let signals = Signals::block()?;
-    let mut prepared = 0;
-    let started = start(command, &mut mechanisms, &mut prepared, &signals);
-    match started {
-        Ok(started) => Ok(Container::new(started, command.stdin, mechanisms, signals)),
+    mechanisms.sort()?;
+    let mut beginning = Beginning {
+        process,
+        signals: &signals,
+        directory,
+        lifetime,
+        prepared: 0,
+    };
+    match beginning.run(streams, &mut mechanisms) {
+        Ok(started) => Ok(Container::new(started, mechanisms, signals, lifetime)),
         Err(error) => {
-            undo(&mut mechanisms[..prepared]);
+            let prepared = beginning.prepared;
+            // The error that led here is the one to report, not one of these.
+            let _ = mechanisms.undo(prepared, &mut Exit::default());
             Err(error)
         }
     }
 }
 
-/// A process that has executed its command.
+/// A process that has executed its command, or waits at the second gate.
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) pid: Pid,
     pub(crate) pidfd: OwnedFd,
-    /// The master side of its terminal, with `-t`.
-    pub(crate) terminal: Option<OwnedFd>,
+    /// The master side of its terminal, if we are to drive it, and whether our standard input is typed into it.
+    pub(crate) terminal: Option<(OwnedFd, bool)>,
 }
 
-fn start(
-    command: &Command,
-    mechanisms: &mut Mechanisms,
-    prepared: &mut usize,
-    signals: &Signals,
-) -> Result<Started> {
-    let ready = command.prepare()?;
-    let mut plan = Plan::default();
-    for mechanism in mechanisms.iter_mut() {
-        marker(mechanism.name(), "prepare");
-        mechanism.prepare(&mut plan)?;
-        *prepared += 1;
-    }
-    let (gate, theirs) =
-        Gate::pair().map_err(|errno| Error::sys("make the start socket", "", errno))?;
-    let (pid, pidfd) = clone(command, &ready, mechanisms, &plan, &gate, theirs)?;
-    let handshake = Handshake {
-        child: Child {
-            pid,
-            pidfd: pidfd.as_fd(),
-        },
-        gate,
-        command,
-        signals,
-    };
-    match handshake.run(mechanisms) {
-        Ok(terminal) => Ok(Started {
-            pid,
-            pidfd,
-            terminal,
-        }),
-        Err(error) => {
-            let _ = kit::sys::process::pidfd_send_signal(&pidfd, libc::SIGKILL);
-            let status = reap(pid);
-            Err(died_early(error, status))
+struct Beginning<'a> {
+    process: &'a Process,
+    signals: &'a Signals,
+    /// Where the second gate is to be, if there is to be one.
+    directory: Option<&'a Path>,
+    lifetime: Lifetime,
+    /// So many mechanisms have been prepared, and are to be undone.
+    prepared: usize,
+}
+
+impl Beginning<'_> {
+    fn run(&mut self, streams: Streams, mechanisms: &mut Mechanisms) -> Result<Started> {
+        let ready = self.process.prepare()?;
+        let streams = streams.prepare(self.process.terminal)?;
+        let mut plan = Plan {
+            lifetime: self.lifetime,
+            ..Plan::default()
+        };
+        for mechanism in mechanisms.iter_mut() {
+            marker(mechanism.name(), "prepare");
+            mechanism.prepare(&mut plan)?;
+            self.prepared += 1;
+        }
+        let second = self.directory.map(second::listen_in).transpose()?;
+        let (gate, theirs) =
+            Gate::pair().map_err(|errno| Error::sys("make the start socket", "", errno))?;
+        let (pid, pidfd) = clone(&plan, || {
+            child::run(child::Birth {
+                process: self.process,
+                ready: &ready,
+                streams: &streams,
+                mechanisms,
+                new_root: plan.new_root,
+                lifetime: self.lifetime,
+                ours: gate.as_fd(),
+                gate: theirs,
+                second: second.as_ref().map(AsFd::as_fd),
+            })
+        })?;
+        let handshake = Handshake {
+            child: Child {
+                pid,
+                pidfd: pidfd.as_fd(),
+            },
+            gate,
+            streams: &streams,
+            beginning: self,
+        };
+        match handshake.run(mechanisms) {
+            Ok(terminal) => Ok(Started {
+                pid,
+                pidfd,
+                terminal,
+            }),
+            Err(error) => {
+                let _ = kit::sys::process::pidfd_send_signal(&pidfd, libc::SIGKILL);
+                let status = reap(pid);
+                if let Some(directory) = self.directory {
+                    // Nothing is there any more but what was written down, and the mechanisms undo themselves.
+                    let _ = crate::leftover::forget(directory);
+                }
+                Err(died_early(error, status))
+            }
         }
     }
 }
 
-/// The clone; the child never comes back from here.
-fn clone(
-    command: &Command,
-    ready: &Prepared,
-    mechanisms: &Mechanisms,
-    plan: &Plan,
-    ours: &Gate,
-    theirs: Gate,
-) -> Result<(Pid, OwnedFd)> {
+/// The clone; the child, which does `live`, never comes back from here.
+fn clone(plan: &Plan, live: impl FnOnce() -> std::convert::Infallible) -> Result<(Pid, OwnedFd)> {
     marker("spawn", "clone");
-    // SAFETY: `spawn` has checked that this process has one thread.
+    let back = plan.pid_namespace.as_ref().map(join_pid_namespace);
+    let back = back.transpose()?;
+    // SAFETY: `begin` has checked that this process has one thread.
     let cloned = unsafe { clone3(plan.flags, plan.cgroup.as_ref().map(AsFd::as_fd)) };
-    match cloned.map_err(|errno| clone_error(plan, errno))? {
-        Cloned::Parent(pid, pidfd) => Ok((pid, pidfd)),
-        Cloned::Child => child::run(child::Birth {
-            command,
-            ready,
-            mechanisms,
-            ours: ours.as_fd(),
-            gate: theirs,
-        }),
+    match cloned {
+        Ok(Cloned::Child) => match live() {},
+        cloned => {
+            if let Some(back) = back {
+                set_pid_namespace(&back)?;
+            }
+            match cloned.map_err(|errno| clone_error(plan, errno))? {
+                Cloned::Parent(pid, pidfd) => Ok((pid, pidfd)),
+                Cloned::Child => unreachable!("it lives above"),
+            }
+        }
     }
+}
+
+/// The namespace of the children to come, and not this process's own (pid_namespaces(7)). Returns the one that they have
+/// had till now.
+fn join_pid_namespace(namespace: &OwnedFd) -> Result<OwnedFd> {
+    let own = "/proc/self/ns/pid";
+    let before = std::fs::File::open(own).map_err(|e| Error::io("open", own, &e))?;
+    set_pid_namespace(namespace)?;
+    Ok(before.into())
+}
+
+fn set_pid_namespace(namespace: &OwnedFd) -> Result<()> {
+    setns(namespace, CloneFlags::CLONE_NEWPID)
+        .map_err(|errno| Error::sys("join the PID namespace", "", errno))
 }
 
 /// What is left to do between clone3 and a running command.
 struct Handshake<'a> {
     child: Child<'a>,
     gate: Gate,
-    command: &'a Command,
-    signals: &'a Signals,
+    streams: &'a streams::Prepared,
+    beginning: &'a Beginning<'a>,
 }
 
 // ANCHOR: handshake
 impl Handshake<'_> {
-    fn run(&self, mechanisms: &mut Mechanisms) -> Result<Option<OwnedFd>> {
+    fn run(&self, mechanisms: &mut Mechanisms) -> Result<Option<(OwnedFd, bool)>> {
         for mechanism in mechanisms.iter_mut() {
             marker(mechanism.name(), "attach");
             mechanism.attach(&self.child)?;
@@ -135,17 +240,26 @@ impl Handshake<'_> {
             Ok(()) | Err(Errno::EPIPE) => {}
             Err(errno) => return Err(Error::sys("open the start gate", "", errno)),
         }
-        let (mut terminal, mut is_ready) = (None, false);
+        let (mut terminal, mut is_done) = (None, false);
         let mut buffer = EMPTY;
         loop {
-            self.signals.wait_for(&self.gate)?;
+            self.beginning.signals.wait_for(&self.gate)?;
             let word = self.gate.hear(&mut buffer);
             match word.map_err(|errno| Error::sys("hear from the container", "", errno))? {
-                Word::Terminal(master) => terminal = Some(master),
-                Word::Ready => is_ready = true,
-                Word::Failed(LAST_STEP, failure) => return Err(self.command.explain(failure)),
+                Word::Ask(index, words, descriptor) => {
+                    self.answer(mechanisms, index, &Question { words, descriptor })?;
+                }
+                Word::Terminal(master) => terminal = self.streams.take_terminal(master)?,
+                Word::Created => {
+                    self.keep(mechanisms)?;
+                    is_done = true;
+                }
+                Word::Ready => is_done = true,
+                Word::Failed(LAST_STEP, failure) => {
+                    return Err(self.beginning.process.program().explain(failure));
+                }
                 Word::Failed(index, failure) => return Err(explain(mechanisms, index, failure)),
-                Word::EndOfFile if is_ready => return Ok(terminal),
+                Word::EndOfFile if is_done => return Ok(terminal),
                 Word::EndOfFile => {
                     return Err(Error::new(DIED_EARLY).of_kind(Kind::DiedEarly));
                 }
@@ -155,12 +269,55 @@ impl Handshake<'_> {
 }
 // ANCHOR_END: handshake
 
+impl Handshake<'_> {
+    fn answer(
+        &self,
+        mechanisms: &mut Mechanisms,
+        index: u8,
+        question: &Question<'_>,
+    ) -> Result<()> {
+        let mechanism = mechanisms
+            .find(index)
+            .ok_or_else(|| Error::new("the container asks for a mechanism that it has not"))?;
+        marker(mechanism.name(), "answer");
+        let answer = mechanism.answer(question, &self.child)?;
+        match self.gate.answer(&answer) {
+            // As above: it is heard next.
+            Ok(()) | Err(Errno::EPIPE) => Ok(()),
+            Err(errno) => Err(Error::sys("answer the container", "", errno)),
+        }
+    }
+
+    // ANCHOR: keep
+    /// Writes down how all is undone, and only then lets the child live without us: whoever dies in between, there is
+    /// either a record or nothing that would need one.
+    fn keep(&self, mechanisms: &mut Mechanisms) -> Result<()> {
+        let directory = self
+            .beginning
+            .directory
+            .ok_or_else(|| Error::new("the container waits to be started, and was not to"))?;
+        let made: Vec<Leftover> = mechanisms.iter().filter_map(Mechanism::leftover).collect();
+        Record::new(self.child.pid, self.beginning.process.program(), made)?.write(directory)?;
+        if self.beginning.lifetime.is_detached() {
+            for mechanism in mechanisms.iter_mut() {
+                marker(mechanism.name(), "detach");
+                mechanism.detach()?;
+            }
+        }
+        match self.gate.keep() {
+            Ok(()) | Err(Errno::EPIPE) => Ok(()),
+            Err(errno) => Err(Error::sys("let the container wait", "", errno)),
+        }
+    }
+    // ANCHOR_END: keep
+}
+
 const DIED_EARLY: &str = "the container's first process died before it could run the command";
 
-fn explain(mechanisms: &Mechanisms, index: u8, failure: kit::Failure<'_>) -> Error {
+fn explain(mechanisms: &mut Mechanisms, index: u8, failure: kit::Failure<'_>) -> Error {
     let error = failure.to_error();
     match mechanisms
-        .get(usize::from(index))
+        .find(index)
         .and_then(|mechanism| mechanism.hint(&failure))
     {
         Some(hint) => error.hint(hint),
@@ -192,14 +349,6 @@ pub(crate) fn reap(pid: Pid) -> Option<Ended> {
     }
 }
 
-/// Undoes what was prepared, the last first. The error that led here is the one to report, not one of these.
-fn undo(mechanisms: &mut [Box<dyn Mechanism>]) {
-    for mechanism in mechanisms.iter_mut().rev() {
-        marker(mechanism.name(), "finish");
-        let _ = mechanism.finish(&mut Exit::default());
-    }
-}
-
 fn check_single_threaded() -> Result<()> {
     match is_single_threaded() {
         Ok(true) => Ok(()),
@@ -217,7 +366,7 @@ fn clone_error(plan: &Plan, errno: Errno) -> Error {
     let user = plan.has(libc::CLONE_NEWUSER);
     match errno {
         Errno::EPERM if !user => error.hint(
-            "new namespaces need root (CAP_SYS_ADMIN): run it with sudo, or add --user for a user namespace of your own",
+            "new namespaces need root (CAP_SYS_ADMIN): run it with sudo, or add --userns for a user namespace of your own",
         ),
         Errno::EPERM => error.hint(
             "this system forbids user namespaces to ordinary users: see kernel.unprivileged_userns_clone (Debian) and \

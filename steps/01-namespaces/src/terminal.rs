@@ -5,7 +5,6 @@
 //!       raw mode       pump                     cooked, the session's controlling terminal
 //! ```
 
-use std::cell::RefCell;
 use std::os::fd::{AsFd, OwnedFd};
 
 use kit::sys::mount::{clone_tree, move_mount};
@@ -15,28 +14,27 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, fstat};
 
-use crate::gate::Gate;
+use crate::inside::Inside;
 use crate::mechanism::{Mechanism, Plan};
+use crate::process::Process;
+use crate::stage::Stage;
+use crate::streams::{Console, Streams};
 
-/// Gives the command a terminal (`-t`). It stands last in the list: it opens devices of the container's own `/dev`.
+/// Gives the command a terminal (`-t`), from the container's own `/dev`.
 #[derive(Debug)]
 pub struct Terminal {
     size: Option<libc::winsize>,
+    /// Whether our own standard input is typed into it.
     interactive: bool,
-    in_new_root: bool,
-    // In the child only: what `enter` has opened stays open until the descriptors are closed for good.
-    master: RefCell<Option<OwnedFd>>,
 }
 
 impl Terminal {
-    /// `interactive` says that our own standard input is typed into it.
-    pub fn new(interactive: bool) -> Self {
-        Self {
+    /// For `process`, if it is to have one.
+    pub fn of(process: &Process, streams: &Streams) -> Option<Self> {
+        process.terminal.then(|| Self {
             size: None,
-            interactive,
-            in_new_root: false,
-            master: RefCell::new(None),
-        }
+            interactive: matches!(streams.console, Console::Pump { input: true }),
+        })
     }
 }
 
@@ -45,35 +43,37 @@ impl Mechanism for Terminal {
         "terminal"
     }
 
-    fn prepare(&mut self, plan: &mut Plan) -> Result<()> {
+    fn stages(&self) -> &'static [Stage] {
+        &[Stage::Terminal]
+    }
+
+    fn prepare(&mut self, _: &mut Plan) -> Result<()> {
         if self.interactive && !nix::unistd::isatty(std::io::stdin()).unwrap_or(false) {
             return Err(Error::new("the input device is not a terminal").hint(
                 "-t gives the command a terminal that is driven from yours: leave it out in a script or a pipe",
             ));
         }
         self.size = our_window_size();
-        self.in_new_root = plan.new_root;
         Ok(())
     }
 
-    fn enter(&self, gate: &Gate) -> Result<(), Failure<'_>> {
-        let master = self.open_master()?;
+    fn enter(&self, _: Stage, inside: &mut Inside<'_>) -> Result<(), Failure<'_>> {
+        let master = open_master(inside.new_root)?;
         let slave =
             open_peer(&master).map_err(Failure::of("open the terminal's slave side", b""))?;
         if let Some(size) = self.size {
             let _ = set_window_size(&master, size);
         }
-        if self.in_new_root {
+        if inside.new_root {
             bind_console(&slave)?;
         }
         for standard in 0..=2 {
             kit::sys::descriptor::duplicate_onto(&slave, standard)
                 .map_err(Failure::of("make the terminal the standard", b""))?;
         }
-        gate.send_terminal(&master)
-            .map_err(Failure::of("hand the terminal to the parent", b""))?;
-        self.master.replace(Some(master));
-        Ok(())
+        inside
+            .give_terminal(master)
+            .map_err(Failure::of("hand the terminal to the parent", b""))
     }
 
     fn hint(&self, failure: &Failure<'_>) -> Option<String> {
@@ -91,27 +91,25 @@ impl Mechanism for Terminal {
     }
 }
 
-impl Terminal {
-    fn open_master(&self) -> Result<OwnedFd, Failure<'static>> {
-        let path = if self.in_new_root {
-            c"/dev/pts/ptmx"
-        } else {
-            c"/dev/ptmx"
-        };
-        let failure = |errno| Failure::new("open", path.to_bytes(), errno);
-        let master = open(
-            path,
-            OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC,
-            Mode::empty(),
-        )
-        .map_err(failure)?;
-        // A file that a hostile root file system has put there must not pass for a terminal: ptmx is 5:2 (ptmx(4)).
-        let device = fstat(&master).map_err(failure)?.st_rdev;
-        if device == nix::sys::stat::makedev(5, 2) {
-            Ok(master)
-        } else {
-            Err(failure(Errno::ENODEV))
-        }
+fn open_master(in_new_root: bool) -> Result<OwnedFd, Failure<'static>> {
+    let path = if in_new_root {
+        c"/dev/pts/ptmx"
+    } else {
+        c"/dev/ptmx"
+    };
+    let failure = |errno| Failure::new("open", path.to_bytes(), errno);
+    let master = open(
+        path,
+        OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )
+    .map_err(failure)?;
+    // A file that a hostile root file system has put there must not pass for a terminal: ptmx is 5:2 (ptmx(4)).
+    let device = fstat(&master).map_err(failure)?.st_rdev;
+    if device == nix::sys::stat::makedev(5, 2) {
+        Ok(master)
+    } else {
+        Err(failure(Errno::ENODEV))
     }
 }
 

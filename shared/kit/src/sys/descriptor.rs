@@ -111,6 +111,26 @@ pub fn duplicate_onto(descriptor: impl AsFd, number: RawFd) -> nix::Result<()> {
         .map(drop)
 }
 
+/// `accept4(2)`: the next connection to a listening socket, close-on-exec. Blocks.
+pub fn accept(listener: impl AsFd) -> nix::Result<OwnedFd> {
+    let raw = nix::sys::socket::accept4(
+        listener.as_fd().as_raw_fd(),
+        nix::sys::socket::SockFlag::SOCK_CLOEXEC,
+    )?;
+    // SAFETY: the kernel has just returned this descriptor and nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+/// `fcntl(2)`, F_DUPFD_CLOEXEC: the same file under a number that is free and at least `least`.
+pub fn duplicate_above(descriptor: impl AsFd, least: RawFd) -> nix::Result<OwnedFd> {
+    let raw = nix::fcntl::fcntl(
+        descriptor.as_fd(),
+        nix::fcntl::FcntlArg::F_DUPFD_CLOEXEC(least),
+    )?;
+    // SAFETY: the kernel has just returned this descriptor and nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs::{self, File};

@@ -20,6 +20,17 @@ pub fn parent(namespace: impl AsFd) -> nix::Result<OwnedFd> {
     ask(namespace, NS_GET_PARENT)
 }
 
+/// Which kind of namespace it is, one of `libc::CLONE_NEW*` (NS_GET_NSTYPE, Linux 4.11).
+///
+/// # Errors
+/// ENOTTY if it is none.
+pub fn kind(namespace: impl AsFd) -> nix::Result<libc::c_int> {
+    // SAFETY: the request takes no argument and returns a number.
+    Errno::result(unsafe {
+        libc::ioctl(namespace.as_fd().as_raw_fd(), NS_GET_NSTYPE as _)
+    })
+}
+
 fn ask(namespace: impl AsFd, request: libc::c_ulong) -> nix::Result<OwnedFd> {
     // SAFETY: both requests take no argument and return a new descriptor, close-on-exec by rule.
     let fd: RawFd =
@@ -28,6 +39,7 @@ fn ask(namespace: impl AsFd, request: libc::c_ulong) -> nix::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-// From <linux/nsfs.h>: _IO(0xb7, 1) and _IO(0xb7, 2).
+// From <linux/nsfs.h>: _IO(0xb7, 1) to _IO(0xb7, 3).
 const NS_GET_USERNS: libc::c_ulong = 0xb701;
 const NS_GET_PARENT: libc::c_ulong = 0xb702;
+const NS_GET_NSTYPE: libc::c_ulong = 0xb703;
