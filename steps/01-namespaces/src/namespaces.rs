@@ -31,6 +31,9 @@ pub struct Namespaces {
     /// Mount a `/proc` that shows the new PID namespace over the one that is there. Not wanted if a later mechanism
     /// brings a root file system with a `/proc` of its own.
     pub mount_proc: bool,
+    /// What every mount of the new mount namespace is set to: `MS_PRIVATE`, `MS_SLAVE`, or 0 to leave them connected with
+    /// the host's, for a root file system that cuts itself off.
+    pub propagation: u64,
 }
 
 /// Offsets of the clocks that a time namespace has (time_namespaces(7)), in whole seconds.
@@ -90,7 +93,7 @@ impl Mechanism for Namespaces {
                 .map_err(Failure::of("bring up the interface", b"lo"))?;
         }
         if self.has(Kind::Mount) {
-            self.make_mounts_private()?;
+            self.set_propagation()?;
         }
         if self.mount_proc && self.has(Kind::Mount) && self.has(Kind::Pid) {
             self.mount_proc()?;
@@ -151,12 +154,15 @@ impl Namespaces {
     // ANCHOR: private
     /// A new mount namespace is a copy, and a copy of a *shared* mount is a peer: what we mounted would appear on the
     /// host, and systemd makes `/` shared at boot. So this comes before any mount (mount_namespaces(7)).
-    fn make_mounts_private(&self) -> Result<(), Failure<'_>> {
-        let private = Attributes {
-            propagation: MsFlags::MS_PRIVATE.bits(),
+    fn set_propagation(&self) -> Result<(), Failure<'_>> {
+        if self.propagation == 0 {
+            return Ok(());
+        }
+        let attributes = Attributes {
+            propagation: self.propagation,
             ..Attributes::default()
         };
-        set_attributes(AT_FDCWD, c"/", libc::AT_RECURSIVE, private)
+        set_attributes(AT_FDCWD, c"/", libc::AT_RECURSIVE, attributes)
             .map_err(Failure::of(MAKE_PRIVATE, b"/"))
     }
     // ANCHOR_END: private
@@ -220,6 +226,7 @@ mod tests {
             user: None,
             clocks: Clocks::default(),
             mount_proc: true,
+            propagation: libc::MS_PRIVATE,
         }
     }
 

@@ -2,14 +2,16 @@
 //! own.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use kit::Result;
 use namespaces::{Mechanism, Plan};
 
 use crate::bind::{Bind, Tmpfs};
+use crate::mount::{Mount, PropagationKind};
 use crate::plan::Surroundings;
+use crate::propagation::namespace_propagation;
 use crate::rootfs::{Options, Rootfs};
 use crate::source::Root;
 use crate::table::Table;
@@ -59,6 +61,12 @@ impl RunOptions {
     pub fn namespaces(&self) -> Result<namespaces::Namespaces> {
         let mut namespaces = self.namespaces.namespaces()?;
         namespaces.mount_proc = self.root.rootfs.is_none();
+        // Also on a root of a later step's, which has the same options.
+        let root = self.root.options_on(Path::new("/").into())?;
+        namespaces.propagation = match namespace_propagation(&root).kind {
+            PropagationKind::Shared => 0,
+            kind => kind.flag(),
+        };
         Ok(namespaces)
     }
 }
@@ -92,14 +100,25 @@ impl RootOptions {
     /// # Errors
     /// As [`rootfs`](Self::rootfs).
     pub fn options_on(&self, root: Root) -> Result<Options> {
-        let binds = self.bind.iter().map(|text| Bind::parse(text));
-        let tmpfs = self.tmpfs.iter().map(|text| Tmpfs::parse(text));
-        Ok(Options {
+        let mut options = Options {
             read_only: self.read_only,
-            binds: binds.collect::<Result<_>>()?,
-            tmpfs: tmpfs.collect::<Result<_>>()?,
             ..Options::new(root)
-        })
+        };
+        options.add(self.mounts()?)?;
+        Ok(options)
+    }
+
+    /// What is added to the mounts that every container has.
+    fn mounts(&self) -> Result<Vec<Mount>> {
+        let binds = self
+            .bind
+            .iter()
+            .map(|text| Bind::parse(text).map(Mount::from));
+        let tmpfs = self
+            .tmpfs
+            .iter()
+            .map(|text| Tmpfs::parse(text).map(Mount::from));
+        binds.chain(tmpfs).collect()
     }
 }
 
