@@ -192,7 +192,6 @@ impl Mount {
     }
 }
 
-// ANCHOR: default_mounts
 /// The mounts that every container has (OCI runtime specification, "Linux Runtime" and "Default Filesystems"), with
 /// Docker's options.
 pub fn default_mounts() -> Vec<Mount> {
@@ -217,7 +216,6 @@ pub fn default_mounts() -> Vec<Mount> {
         Mount::file_system("sysfs", "/sys", closed | MOUNT_ATTR_RDONLY, &[]),
     ]
 }
-// ANCHOR_END: default_mounts
 
 /// Adds what a user or an image wants to a list, as Docker does:
 ///

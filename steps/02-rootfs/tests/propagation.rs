@@ -8,12 +8,24 @@ mod common;
 use std::path::Path;
 use std::process::ExitCode;
 
-use common::outside;
+use common::{container, outside};
 use harness::{Need, Output, Run, bin, busybox_root, test};
+use rootfs::{Options, Propagation};
 
 const ROOT: [Need; 2] = [Need::Root, Need::Package("busybox", "busybox-static")];
 
 fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, word, root, script] = &arguments[..]
+        && let Some(propagation) = word.strip_prefix("root=").and_then(root_propagation)
+    {
+        // No option of the program asks for it yet, so this one is the container.
+        let options = Options {
+            propagation,
+            ..Options::new(root.as_str())
+        };
+        return container(options, script);
+    }
     harness::run(
         "rootfs",
         vec![
@@ -40,6 +52,8 @@ fn main() -> ExitCode {
                 &ROOT,
                 a_source_that_is_not_shared,
             ),
+            test("a_root_that_is_a_slave", &ROOT, a_root_that_is_a_slave),
+            test("a_root_that_is_shared", &ROOT, a_root_that_is_shared),
             test(
                 "a_user_namespace_follows_only",
                 &ROOT,
@@ -47,6 +61,10 @@ fn main() -> ExitCode {
             ),
         ],
     )
+}
+
+fn root_propagation(word: &str) -> Option<Propagation> {
+    Propagation::parse(word.as_bytes())
 }
 
 /// A host on which everything is shared, with a tmpfs on `$S` that has the directories `host`, `box` and `sub`, a mount
@@ -69,6 +87,7 @@ fn on_a_shared_host(script: &str) -> Output {
     Run::new("unshare")
         .args(["--mount", "--propagation", "private", "sh", "-ec", &all])
         .env("ROOTFS", bin("rootfs"))
+        .env("SELF", std::env::current_exe().unwrap())
         .output()
 }
 
@@ -206,6 +225,38 @@ fn a_source_that_is_not_shared() {
     }
     let script = format!("{slave}; $ROOTFS run $R --bind $S/box:/s:rslave true; umount $P/peer");
     on_a_shared_host(&script).assert_code(0);
+}
+
+fn a_root_that_is_a_slave() {
+    for (word, expected) in [("rslave", "yes\n"), ("rprivate", "no\n")] {
+        let inside = "mkdir -p /mnt/own; mount -t tmpfs own /mnt/own; echo > /a; cat /b > /dev/null; \
+                      test -e /media/there && echo yes || echo no";
+        let script = format!(
+            "cp -a ${{R#--rootfs }} $S/sub/root; D=$S/sub/root; mkdir -p $D/media $D/mnt; mkfifo $D/a $D/b; \
+             $SELF root={word} $D '{inside}' & \
+             cat $D/a > /dev/null; ! mountpoint -q $D/mnt/own; \
+             mount -t tmpfs host $D/media; echo > $D/media/there; echo > $D/b; wait $!; umount $D/media"
+        );
+        assert_eq!(
+            on_a_shared_host(&script).assert_code(0).out(),
+            expected,
+            "{word}"
+        );
+    }
+}
+
+/// A peer of nobody outside the container.
+fn a_root_that_is_shared() {
+    let inside = "awk \"\\$5 == \\\"/\\\" || \\$5 == \\\"/proc\\\" {print \\$5, (\\$7 ~ /^shared:/)}\" /proc/self/mountinfo; \
+                  mount -t tmpfs own /mnt";
+    for (word, expected) in [("rshared", "/ 1\n/proc 1\n"), ("shared", "/ 1\n/proc 0\n")] {
+        let script = format!("$SELF root={word} ${{R#--rootfs }} '{inside}'");
+        assert_eq!(
+            on_a_shared_host(&script).assert_code(0).out(),
+            expected,
+            "{word}"
+        );
+    }
 }
 
 fn a_user_namespace_follows_only() {
