@@ -24,6 +24,10 @@ pub(crate) fn succeed(root: &Path, options: &[&str], script: &str) -> String {
 }
 
 /// For what no option of the program asks for: a container of this process's own, for a test that has executed itself.
+#[expect(
+    clippy::print_stderr,
+    reason = "it stands for a program, whose errors go there"
+)]
 pub(crate) fn container(options: Options, script: &str) -> ExitCode {
     let namespaces = Namespaces {
         kinds: Kind::DEFAULT.to_vec(),
