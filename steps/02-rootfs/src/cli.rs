@@ -2,7 +2,7 @@
 //! own.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use kit::Result;
@@ -11,7 +11,7 @@ use namespaces::{Mechanism, Plan};
 use crate::bind::{Bind, Tmpfs};
 use crate::mount::{Mount, PropagationKind};
 use crate::plan::Surroundings;
-use crate::propagation::namespace_propagation;
+use crate::propagation;
 use crate::rootfs::{Options, Rootfs};
 use crate::source::Root;
 use crate::table::Table;
@@ -61,9 +61,7 @@ impl RunOptions {
     pub fn namespaces(&self) -> Result<namespaces::Namespaces> {
         let mut namespaces = self.namespaces.namespaces()?;
         namespaces.mount_proc = self.root.rootfs.is_none();
-        // Also on a root of a later step's, which has the same options.
-        let root = self.root.options_on(Path::new("/").into())?;
-        namespaces.propagation = match namespace_propagation(&root).kind {
+        namespaces.propagation = match propagation::of_mounts(&self.root.mounts()?) {
             PropagationKind::Shared => 0,
             kind => kind.flag(),
         };

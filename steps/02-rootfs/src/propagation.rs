@@ -21,20 +21,30 @@ use crate::source::Root;
 /// What the mounts of a new mount namespace must be set to for these options, recursively and before anything else:
 /// private; slaves of the host's; or, if it says shared, left as they have been cloned, peers of the host's.
 pub fn namespace_propagation(options: &Options) -> Propagation {
-    let binds = options
-        .mounts
-        .iter()
-        .filter(|mount| mount.follows_the_host())
-        .filter_map(|mount| mount.propagation);
     // A shared root is shared with the container's own descendants. A slave follows the host below its directory.
     let follows = matches!(options.root, Root::Directory(_))
         && options.propagation.kind == PropagationKind::Slave;
-    let root = follows.then_some(options.propagation);
-    let kinds: Vec<PropagationKind> = binds.chain(root).map(|wanted| wanted.kind).collect();
-    let strongest = [PropagationKind::Shared, PropagationKind::Slave]
-        .into_iter()
-        .find(|kind| kinds.contains(kind));
-    Propagation::new(strongest.unwrap_or_default(), true)
+    let root = follows.then_some(PropagationKind::Slave);
+    Propagation::new(strongest(kinds(&options.mounts).chain(root)), true)
+}
+
+/// The same for a root that is private.
+pub(crate) fn of_mounts(mounts: &[Mount]) -> PropagationKind {
+    strongest(kinds(mounts))
+}
+
+fn kinds(mounts: &[Mount]) -> impl Iterator<Item = PropagationKind> {
+    let following = mounts.iter().filter(|mount| mount.follows_the_host());
+    following.filter_map(|mount| Some(mount.propagation?.kind))
+}
+
+fn strongest(kinds: impl Iterator<Item = PropagationKind>) -> PropagationKind {
+    use PropagationKind::{Private, Shared, Slave};
+    kinds.fold(Private, |strongest, kind| match (strongest, kind) {
+        (Shared, _) | (_, Shared) => Shared,
+        (Slave, _) | (_, Slave) => Slave,
+        _ => Private,
+    })
 }
 
 /// Sets it on the mount that `mount` stands for.
