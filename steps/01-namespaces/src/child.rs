@@ -14,7 +14,7 @@ use nix::unistd::{AccessFlags, ForkResult, access, chdir, execve, fork, setsid};
 use crate::gate::{Gate, LAST_STEP};
 use crate::init;
 use crate::inside::Inside;
-use crate::lifetime::Lifetime;
+use crate::mechanism::Plan;
 use crate::mechanisms::Mechanisms;
 use crate::process::{CHDIR, EXECUTE, FORK, INTERPRET, Prepared, Process};
 use crate::second;
@@ -26,8 +26,7 @@ pub(crate) struct Birth<'a> {
     pub(crate) ready: &'a Prepared,
     pub(crate) streams: &'a streams::Prepared,
     pub(crate) mechanisms: &'a Mechanisms,
-    pub(crate) new_root: bool,
-    pub(crate) lifetime: Lifetime,
+    pub(crate) plan: &'a Plan,
     /// The parent's end of the socket pair, which the child must close to hear of the parent's death.
     pub(crate) ours: BorrowedFd<'a>,
     pub(crate) gate: Gate,
@@ -77,7 +76,7 @@ fn last(failure: Failure<'_>) -> Failed<'_> {
 
 /// A container that lives with its parent must not outlive it, even if it is killed.
 fn tie_to_parent(birth: &Birth<'_>) -> Result<(), Failure<'static>> {
-    if birth.lifetime.is_detached() {
+    if birth.plan.lifetime.is_detached() {
         return Ok(());
     }
     die_with_parent().map_err(Failure::of("ask to die with the parent", b""))?;
@@ -91,7 +90,7 @@ fn tie_to_parent(birth: &Birth<'_>) -> Result<(), Failure<'static>> {
 // ANCHOR: enter
 /// Each mechanism at each of its stages, up to those of *seal*.
 fn enter<'a>(birth: &'a Birth<'a>) -> Result<(), Failed<'a>> {
-    let mut inside = Inside::new(&birth.gate, birth.new_root);
+    let mut inside = Inside::new(&birth.gate, birth.plan);
     for (stage, index) in birth.mechanisms.entering() {
         let mechanism = birth.mechanisms.get(index);
         marker(mechanism.name(), "enter");
@@ -303,7 +302,7 @@ impl<'a> Way<'a> {
                 .map_err(|failure| (index, failure))?;
             is_sealed = true;
         }
-        if is_sealed && (self.birth.process.init || !self.birth.lifetime.is_detached()) {
+        if is_sealed && (self.birth.process.init || !self.birth.plan.lifetime.is_detached()) {
             // A change of credentials makes the kernel forget it.
             die_with_parent()
                 .map_err(Failure::of("ask to die with the parent", b""))

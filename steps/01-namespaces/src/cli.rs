@@ -128,6 +128,7 @@ impl RunOptions {
                 monotonic: self.monotonic.unwrap_or(0),
             },
             mount_proc: true,
+            propagation: libc::MS_PRIVATE,
         })
     }
 

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 
 use crate::gate::Gate;
+use crate::mechanism::Plan;
 
 /// Handed from one mechanism's `enter` to the next one's.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub struct Inside<'a> {
     pub(crate) mechanism: u8,
     /// Whether a mechanism of the list brings a root file system of the container's own.
     pub new_root: bool,
+    /// What the mounts of a new mount namespace are set to ([`Plan::propagation`]).
+    pub(crate) propagation: u64,
     /// A detached mount that is to become the root, from the mechanism that makes it to the one that mounts it.
     pub root: Option<OwnedFd>,
     /// The master side of the container's terminal, once it has one.
@@ -23,11 +26,12 @@ pub struct Inside<'a> {
 }
 
 impl<'a> Inside<'a> {
-    pub(crate) fn new(gate: &'a Gate, new_root: bool) -> Self {
+    pub(crate) fn new(gate: &'a Gate, plan: &Plan) -> Self {
         Self {
             gate,
             mechanism: 0,
-            new_root,
+            new_root: plan.new_root,
+            propagation: plan.propagation,
             root: None,
             terminal: None,
             open: Vec::new(),

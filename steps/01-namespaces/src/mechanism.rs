@@ -87,7 +87,7 @@ pub trait Mechanism {
 // ANCHOR_END: mechanism
 
 /// What the child has to be born with. Each mechanism's `prepare` adds to it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Plan {
     /// `libc::CLONE_NEW*`, for clone3(2).
     pub flags: u64,
@@ -99,11 +99,33 @@ pub struct Plan {
     pub own_mounts: bool,
     /// Whether it has a user namespace that is not the caller's: new, or joined.
     pub own_user: bool,
+    /// Whether it has a cgroup namespace of its own.
+    pub own_cgroups: bool,
+    /// What every mount of a new mount namespace is set to, recursively and before anything else: `MS_PRIVATE`, unless a
+    /// mechanism wants the host's mounts to be seen inside (`MS_SLAVE`), or the other way too (`MS_SHARED`, which leaves
+    /// them as they are).
+    pub propagation: u64,
     /// Set by the mechanism that gives the container a root of its own: later mechanisms then find a `/dev` that
     /// belongs to the container.
     pub new_root: bool,
     /// How long the container is to live.
     pub lifetime: Lifetime,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            flags: 0,
+            cgroup: None,
+            pid_namespace: None,
+            own_mounts: false,
+            own_user: false,
+            own_cgroups: false,
+            propagation: libc::MS_PRIVATE,
+            new_root: false,
+            lifetime: Lifetime::default(),
+        }
+    }
 }
 
 impl Plan {

@@ -32,9 +32,6 @@ pub struct Namespaces {
     pub user: Option<UserNamespace>,
     /// Seconds added to the boot-time and the monotonic clock; used if `kinds` has [`Kind::Time`].
     pub clocks: Clocks,
-    /// What happens to the propagation of the mounts that a new mount namespace begins with: `MS_PRIVATE`, `MS_SLAVE`, or
-    /// 0 to leave it as it is, for a container that shares mounts with the host both ways.
-    pub propagation: MsFlags,
 }
 
 /// Offsets of the clocks that a time namespace has (time_namespaces(7)), in whole seconds.
@@ -58,7 +55,6 @@ impl Namespaces {
             hostname: hostname.into(),
             user: None,
             clocks: Clocks::default(),
-            propagation: MsFlags::MS_PRIVATE,
         }
     }
 }
@@ -82,6 +78,7 @@ impl Mechanism for Namespaces {
             .fold(0, |flags, kind| flags | kind.flag() as u64);
         plan.own_mounts |= self.has(Kind::Mount) || self.joins(Kind::Mount);
         plan.own_user |= self.has(Kind::User) || self.joins(Kind::User);
+        plan.own_cgroups |= self.has(Kind::Cgroup);
         if let Some(at) = self.joined.iter().position(|(kind, _)| *kind == Kind::Pid) {
             plan.pid_namespace = Some(self.joined.remove(at).1);
         }
@@ -119,7 +116,7 @@ impl Mechanism for Namespaces {
                 .map_err(Failure::of("bring up the interface", b"lo"))?;
         }
         if self.has(Kind::Mount) {
-            self.set_propagation()?;
+            set_propagation(inside.propagation)?;
         }
         // A root file system that comes later brings a `/proc` of its own.
         if !inside.new_root && self.has(Kind::Mount) && self.has(Kind::Pid) {
@@ -128,6 +125,7 @@ impl Mechanism for Namespaces {
         Ok(())
     }
     // ANCHOR_END: enter
+
     fn hint(&self, failure: &Failure<'_>) -> Option<String> {
         let hint = match (failure.operation, failure.errno) {
             (MOUNT_PROC, Errno::EPERM) => {
@@ -230,21 +228,6 @@ impl Namespaces {
         Ok(())
     }
 
-    // ANCHOR: private
-    /// A new mount namespace is a copy, and a copy of a *shared* mount is a peer: what we mounted would appear on the
-    /// host, and systemd makes `/` shared at boot. So this comes before any mount (mount_namespaces(7)).
-    fn set_propagation(&self) -> Result<(), Failure<'_>> {
-        if self.propagation.is_empty() {
-            return Ok(());
-        }
-        let private = Attributes {
-            propagation: self.propagation.bits(),
-            ..Attributes::default()
-        };
-        set_attributes(AT_FDCWD, c"/", libc::AT_RECURSIVE, private)
-            .map_err(Failure::of(MAKE_PRIVATE, b"/"))
-    }
-    // ANCHOR_END: private
     /// `/proc` shows the PID namespace of whoever mounted it, so the old one would show the host's processes.
     fn mount_proc(&self) -> Result<(), Failure<'_>> {
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
@@ -281,6 +264,22 @@ impl Namespaces {
         setns(file, CloneFlags::from_bits_retain(CLONE_NEWTIME)).map_err(failure)
     }
 }
+
+// ANCHOR: private
+/// A new mount namespace is a copy, and a copy of a *shared* mount is a peer: what we mounted would appear on the host,
+/// and systemd makes `/` shared at boot. So this comes before any mount (mount_namespaces(7)).
+fn set_propagation(propagation: u64) -> Result<(), Failure<'static>> {
+    if propagation == libc::MS_SHARED {
+        return Ok(());
+    }
+    let attributes = Attributes {
+        propagation,
+        ..Attributes::default()
+    };
+    set_attributes(AT_FDCWD, c"/", libc::AT_RECURSIVE, attributes)
+        .map_err(Failure::of(MAKE_PRIVATE, b"/"))
+}
+// ANCHOR_END: private
 
 const CLONE_NEWTIME: i32 = Kind::Time.flag();
 

@@ -1,65 +1,78 @@
 //! Carrying out a plan: each mount is made detached, and moved onto a place that is a descriptor.
 
-use std::cell::OnceCell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use kit::Failure;
-use kit::sys::mount::{self, Attributes, clone_tree, move_mount, set_attributes};
+use kit::sys::mount::{self, clone_tree, move_mount, set_attributes};
 use nix::errno::Errno;
 
 use crate::inside::{Base, Stage};
 use crate::masks::{self, Veils};
-use crate::pinned::Pinned;
+use crate::mount::{Attributes, Propagation, PropagationKind};
 use crate::plan::{Devices, Entry, FileSystem, MountPlan, What};
+use crate::propagation::{self, Peers};
 use crate::{dev, hints, rootless};
 
 /// What places are found from: the root, and the mounts of ours that others lie in.
-pub(crate) struct Places<'a> {
+pub(crate) struct Places<'a, 'p> {
+    plan: &'p MountPlan,
     root: &'a OwnedFd,
-    proc: OnceCell<OwnedFd>,
-    dev: OnceCell<OwnedFd>,
-    sys: OnceCell<OwnedFd>,
+    proc: Option<OwnedFd>,
+    dev: Option<OwnedFd>,
+    sys: Option<OwnedFd>,
     veils: Veils,
+    peers: Peers,
 }
 
-impl<'a> Places<'a> {
-    pub(crate) fn new(root: &'a OwnedFd) -> Self {
+impl<'a, 'p> Places<'a, 'p> {
+    pub(crate) fn new(root: &'a OwnedFd, plan: &'p MountPlan, peers: Peers) -> Self {
         Self {
+            plan,
             root,
-            proc: OnceCell::new(),
-            dev: OnceCell::new(),
-            sys: OnceCell::new(),
+            proc: None,
+            dev: None,
+            sys: None,
             veils: Veils::default(),
+            peers,
         }
     }
 
     // ANCHOR: apply
     /// Carries out the whole plan, in its order.
-    pub(crate) fn apply<'p>(&self, plan: &'p MountPlan) -> Result<(), Failure<'p>> {
-        for entry in &plan.entries {
+    pub(crate) fn apply(mut self) -> Result<(), Failure<'p>> {
+        for (at, entry) in self.plan.entries.iter().enumerate() {
             let failed = |operation| Failure::of(operation, entry.target.to_bytes());
             let Some(place) = self.find(entry)? else {
                 continue;
             };
             match &entry.what {
                 What::FileSystem(fs) => {
-                    let made = make(fs).map_err(failed(hints::mounting(fs.kind)))?;
+                    let made = make(fs).map_err(failed(&fs.operation))?;
                     if let Some(mount) = made {
+                        connect(&mount, fs.propagation, entry)?;
                         self.attach(entry, mount, place, fs.devices)?;
                     }
                 }
-                What::Bind { source, read_only } => {
-                    let mount = bind(source, *read_only)?;
+                What::Bind {
+                    source,
+                    recursive,
+                    attributes,
+                    propagation,
+                } => {
+                    let mount = match self.peers.take(at) {
+                        Some(peer) => peer,
+                        None => propagation::clone(source, *recursive)?,
+                    };
+                    change(&mount, *attributes).map_err(Failure::of(hints::BIND, source.path()))?;
+                    connect(&mount, *propagation, entry)?;
                     self.attach(entry, mount, place, None)?;
                 }
-                What::Mask => self
-                    .veils
-                    .mask(place, self.base(Base::Dev))
-                    .map_err(failed(hints::MASK))?,
+                What::Mask => self.mask(place).map_err(failed(hints::MASK))?,
                 What::ReadOnly => masks::protect(place).map_err(failed(hints::PROTECT))?,
-                What::Volume => {
+                What::Volume { propagation } => {
                     let mount = clone_tree(&place, c"", libc::AT_EMPTY_PATH)
                         .map_err(failed(hints::ATTACH))?;
+                    connect(&mount, *propagation, entry)?;
                     self.attach(entry, mount, place, None)?;
                 }
                 What::Directory => {}
@@ -69,33 +82,41 @@ impl<'a> Places<'a> {
     }
     // ANCHOR_END: apply
 
-    fn find<'p>(&self, entry: &'p Entry) -> Result<Option<OwnedFd>, Failure<'p>> {
-        entry
-            .place
-            .find(self.base(entry.place.base))
-            .map_err(|(stage, errno)| {
-                let operation = match stage {
-                    Stage::Find => hints::FIND_PLACE,
-                    Stage::Make => hints::MAKE_PLACE,
-                    Stage::Check => hints::CHECK_PLACE,
-                };
-                Failure::new(operation, entry.target.to_bytes(), errno)
-            })
+    fn mask(&self, place: OwnedFd) -> nix::Result<()> {
+        match &self.dev {
+            Some(dev) => self.veils.mask(place, dev, c"null"),
+            None => self.veils.mask(place, self.root, c"dev/null"),
+        }
     }
 
-    /// A plan has all three of our mounts, and before anything that lies in them.
-    fn base(&self, base: Base) -> BorrowedFd<'_> {
-        let mount = match base {
-            Base::Root | Base::Image => None,
-            Base::Proc => self.proc.get(),
-            Base::Dev => self.dev.get(),
-            Base::Sys => self.sys.get(),
-        };
-        mount.unwrap_or(self.root).as_fd()
+    fn find(&self, entry: &'p Entry) -> Result<Option<OwnedFd>, Failure<'p>> {
+        let failed = |operation| Failure::of(operation, entry.target.to_bytes());
+        let base = self
+            .base(entry.place.base)
+            .ok_or(Errno::ENOENT)
+            .map_err(failed(hints::FIND_PLACE))?;
+        entry.place.find(base).map_err(|(stage, errno)| {
+            let operation = match stage {
+                Stage::Find => hints::FIND_PLACE,
+                Stage::Make => hints::MAKE_PLACE,
+                Stage::Check => hints::CHECK_PLACE,
+            };
+            failed(operation)(errno)
+        })
     }
 
-    fn attach<'p>(
-        &self,
+    /// A plan names a mount of ours as a base only after it has mounted it.
+    fn base(&self, base: Base) -> Option<BorrowedFd<'_>> {
+        match base {
+            Base::Root | Base::Image => Some(self.root.as_fd()),
+            Base::Proc => self.proc.as_ref().map(AsFd::as_fd),
+            Base::Dev => self.dev.as_ref().map(AsFd::as_fd),
+            Base::Sys => self.sys.as_ref().map(AsFd::as_fd),
+        }
+    }
+
+    fn attach(
+        &mut self,
         entry: &'p Entry,
         mount: OwnedFd,
         place: OwnedFd,
@@ -108,24 +129,33 @@ impl<'a> Places<'a> {
                 let are_made = dev::furnish(&mount, devices)?;
                 move_mount(&mount, place).map_err(failed)?;
                 if !are_made {
-                    rootless::bind_devices(&mount)?;
+                    let is_private = self.plan.namespace == PropagationKind::Private;
+                    rootless::bind_devices(&mount, is_private)?;
                 }
             }
             None => move_mount(&mount, place).map_err(failed)?,
         }
+        // A second mount on the same place covers the first, and what follows has to land in that one.
         match entry.target.to_bytes() {
-            b"/proc" => keep(&self.proc, mount),
-            b"/dev" => keep(&self.dev, mount),
-            b"/sys" => keep(&self.sys, mount),
+            b"/proc" => self.proc = Some(mount),
+            b"/dev" => self.dev = Some(mount),
+            b"/sys" => self.sys = Some(mount),
             _ => {}
         }
         Ok(())
     }
 }
 
-fn keep(cell: &OnceCell<OwnedFd>, mount: OwnedFd) {
-    // A plan has one mount per target, so the cell is empty.
-    let _ = cell.set(mount);
+fn connect<'p>(
+    mount: &OwnedFd,
+    propagation: Option<Propagation>,
+    entry: &'p Entry,
+) -> Result<(), Failure<'p>> {
+    let Some(propagation) = propagation else {
+        return Ok(());
+    };
+    propagation::set(mount, propagation)
+        .map_err(Failure::of(hints::CONNECT, entry.target.to_bytes()))
 }
 
 /// `None` if these surroundings allow none, and the container can do without.
@@ -141,9 +171,9 @@ fn make(fs: &FileSystem) -> nix::Result<Option<OwnedFd>> {
 
 /// A new file system with those of its options that are `wanted`, as a detached mount.
 pub(crate) fn new(fs: &FileSystem, wanted: impl Fn(&[u8]) -> bool) -> nix::Result<OwnedFd> {
-    let context = mount::FileSystem::open(fs.kind.name())?;
-    // What mountinfo shows as the source; else it would be "none".
-    context.set(c"source", fs.kind.name())?;
+    let context = mount::FileSystem::open(&fs.kind)?;
+    // Without it, mountinfo would show "none".
+    context.set(c"source", &fs.source)?;
     for (key, value) in &fs.options {
         match value {
             _ if !wanted(key.to_bytes()) => {}
@@ -154,19 +184,25 @@ pub(crate) fn new(fs: &FileSystem, wanted: impl Fn(&[u8]) -> bool) -> nix::Resul
     context.mount(fs.attributes)
 }
 
-/// A clone of the file, read-only in all its parts if wanted. A flag of the old mount(2) would have changed the topmost
-/// mount only, which left every mount below it writable.
-fn bind(source: &Pinned, read_only: bool) -> Result<OwnedFd, Failure<'_>> {
-    let file = source.open()?;
-    let recursive = libc::AT_EMPTY_PATH | libc::AT_RECURSIVE;
-    let failed = |errno: Errno| Failure::new(hints::BIND, source.path(), errno);
-    let mount = clone_tree(file, c"", recursive).map_err(failed)?;
-    if read_only {
-        let read_only = Attributes {
-            set: libc::MOUNT_ATTR_RDONLY,
-            ..Attributes::default()
-        };
-        set_attributes(&mount, c"", recursive, read_only).map_err(failed)?;
+/// Changes a clone, the top first and then the tree. A flag of the old mount(2) would have changed the topmost mount
+/// only, which left every mount below it writable.
+fn change(mount: &OwnedFd, wanted: Attributes) -> nix::Result<()> {
+    for (set, clear, depth) in [
+        (wanted.set, wanted.clear, 0),
+        (
+            wanted.recursive_set,
+            wanted.recursive_clear,
+            libc::AT_RECURSIVE,
+        ),
+    ] {
+        if set | clear != 0 {
+            let attributes = mount::Attributes {
+                set,
+                clear,
+                ..mount::Attributes::default()
+            };
+            set_attributes(mount, c"", libc::AT_EMPTY_PATH | depth, attributes)?;
+        }
     }
-    Ok(mount)
+    Ok(())
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use kit::{Error, Result};
 
+use crate::mount::{Attributes, Mount, Propagation, PropagationKind, Source, c_string};
+
 /// A file or directory of the host that appears in the container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bind {
@@ -15,6 +17,28 @@ pub struct Bind {
     pub target: PathBuf,
     /// Whether it and every mount below it cannot be written to.
     pub read_only: bool,
+    /// Whether mounts below it appear on the other side too.
+    pub propagation: Propagation,
+}
+
+impl From<Bind> for Mount {
+    fn from(bind: Bind) -> Self {
+        Self {
+            target: bind.target,
+            source: Source::Bind {
+                path: bind.source,
+                recursive: true,
+            },
+            attributes: Attributes {
+                recursive_set: match bind.read_only {
+                    true => libc::MOUNT_ATTR_RDONLY,
+                    false => 0,
+                },
+                ..Attributes::default()
+            },
+            propagation: Some(bind.propagation),
+        }
+    }
 }
 
 /// An empty file system in memory.
@@ -26,6 +50,24 @@ pub struct Tmpfs {
     pub attributes: u64,
     /// The file system's own options, as tmpfs(5) has them: `size=64m`, `mode=1777` …
     pub options: Vec<(String, String)>,
+}
+
+impl From<Tmpfs> for Mount {
+    fn from(tmpfs: Tmpfs) -> Self {
+        let option = |(key, value): &(String, String)| {
+            (c_string(key.as_bytes()), Some(c_string(value.as_bytes())))
+        };
+        Self {
+            target: tmpfs.target,
+            source: Source::FileSystem {
+                kind: c"tmpfs".into(),
+                source: None,
+                options: tmpfs.options.iter().map(option).collect(),
+            },
+            attributes: Attributes::set(tmpfs.attributes),
+            propagation: None,
+        }
+    }
 }
 
 const BIND_FORM: &str = "the form is SOURCE:TARGET or SOURCE:TARGET:ro, TARGET absolute; a path with a colon cannot be written in it";
@@ -52,22 +94,25 @@ impl Bind {
             source: OsStr::from_bytes(source).into(),
             target: clean_target(target).map_err(|why| refuse(why).hint(BIND_FORM))?,
             read_only: false,
+            propagation: Propagation::RPRIVATE,
         };
         for option in comma_separated(options) {
             match option {
                 b"ro" => bind.read_only = true,
                 b"rw" => bind.read_only = false,
-                // What it is anyway: nothing mounted on either side appears on the other.
-                b"private" | b"rprivate" => {}
-                other => return Err(refuse(&unknown(other)).hint(BIND_OPTIONS)),
+                other => {
+                    bind.propagation = Propagation::parse(other)
+                        .filter(|propagation| propagation.kind != PropagationKind::Unbindable)
+                        .ok_or_else(|| refuse(&unknown(other)).hint(BIND_OPTIONS))?;
+                }
             }
         }
         Ok(bind)
     }
 }
 
-const BIND_OPTIONS: &str = "the options are ro, rw, private and rprivate; shared and slave are not possible, because the \
-                            container's mount namespace has been cut off from the host's";
+const BIND_OPTIONS: &str = "the options are ro, rw, [r]private, [r]slave (what the host mounts below it appears in the \
+                            container) and [r]shared (the other way too)";
 
 impl Tmpfs {
     /// Reads `DST[:OPTIONS]`. Without options it is as Docker makes it: nosuid, nodev, noexec, mode 1777.
@@ -203,7 +248,8 @@ mod tests {
             ("/a:/", "the target is the root itself"),
             ("/a:/b/..", "the target is the root itself"),
             ("/a:/b:ro:rw", "there are more than two colons"),
-            ("/a:/b:rshared", "unknown option \"rshared\""),
+            ("/a:/b:rbind", "unknown option \"rbind\""),
+            ("/a:/b:unbindable", "unknown option \"unbindable\""),
             ("/a:/b:ro,z", "unknown option \"z\""),
         ] {
             let refusal = format!("cannot bind {text}: {reason}");

@@ -9,7 +9,9 @@ use kit::Result;
 use namespaces::{Mechanism, Plan};
 
 use crate::bind::{Bind, Tmpfs};
+use crate::mount::{Mount, PropagationKind};
 use crate::plan::Surroundings;
+use crate::propagation;
 use crate::rootfs::{Options, Rootfs};
 use crate::source::Root;
 use crate::table::Table;
@@ -59,6 +61,10 @@ impl RunOptions {
     pub fn namespaces(&self) -> Result<namespaces::Namespaces> {
         let mut namespaces = self.namespaces.namespaces()?;
         namespaces.mount_proc = self.root.rootfs.is_none();
+        namespaces.propagation = match propagation::of_mounts(&self.root.mounts()?) {
+            PropagationKind::Shared => 0,
+            kind => kind.flag(),
+        };
         Ok(namespaces)
     }
 }
@@ -92,14 +98,25 @@ impl RootOptions {
     /// # Errors
     /// As [`rootfs`](Self::rootfs).
     pub fn options_on(&self, root: Root) -> Result<Options> {
-        let binds = self.bind.iter().map(|text| Bind::parse(text));
-        let tmpfs = self.tmpfs.iter().map(|text| Tmpfs::parse(text));
-        Ok(Options {
+        let mut options = Options {
             read_only: self.read_only,
-            binds: binds.collect::<Result<_>>()?,
-            tmpfs: tmpfs.collect::<Result<_>>()?,
             ..Options::new(root)
-        })
+        };
+        options.add(self.mounts()?)?;
+        Ok(options)
+    }
+
+    /// What is added to the mounts that every container has.
+    fn mounts(&self) -> Result<Vec<Mount>> {
+        let binds = self
+            .bind
+            .iter()
+            .map(|text| Bind::parse(text).map(Mount::from));
+        let tmpfs = self
+            .tmpfs
+            .iter()
+            .map(|text| Tmpfs::parse(text).map(Mount::from));
+        binds.chain(tmpfs).collect()
     }
 }
 

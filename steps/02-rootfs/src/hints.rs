@@ -1,9 +1,9 @@
 //! What each step is called when it fails, and what a failure most likely means.
 
+use std::ffi::CStr;
+
 use kit::Failure;
 use nix::errno::Errno;
-
-use crate::plan::Kind;
 
 pub(crate) const OPEN_SOURCE: &str = "find again, in the container's mount namespace,";
 pub(crate) const CLONE_ROOT: &str = "clone the root file system";
@@ -18,22 +18,18 @@ pub(crate) const MAKE_DEVICE: &str = "make";
 pub(crate) const BIND_DEVICE: &str = "bind the host's";
 pub(crate) const MASK: &str = "mask";
 pub(crate) const PROTECT: &str = "make read-only";
+pub(crate) const CONNECT: &str = "set the propagation of";
+pub(crate) const DISCONNECT: &str = "cut off from the host's mounts";
 pub(crate) const PIVOT: &str = "make the new root the root (pivot_root)";
 
-const PROC: &str = "mount proc on";
-const SYSFS: &str = "mount sysfs on";
-const TMPFS: &str = "mount tmpfs on";
-const DEVPTS: &str = "mount devpts on";
-const MQUEUE: &str = "mount mqueue on";
+/// What mounting a file system of this type is called.
+pub(crate) fn mounting(kind: &CStr) -> String {
+    format!("mount {} on", kind.to_string_lossy())
+}
 
-pub(crate) fn mounting(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Proc => PROC,
-        Kind::Sysfs => SYSFS,
-        Kind::Tmpfs => TMPFS,
-        Kind::Devpts => DEVPTS,
-        Kind::Mqueue => MQUEUE,
-    }
+/// The type of the file system that could not be mounted.
+fn mounted(operation: &str) -> Option<&str> {
+    operation.strip_prefix("mount ")?.strip_suffix(" on")
 }
 
 /// The likely cause, with its mend.
@@ -41,12 +37,11 @@ pub(crate) fn hint(failure: &Failure<'_>) -> Option<String> {
     let hint = match failure.operation {
         PIVOT => at_pivot(failure.errno),
         FIND_PLACE | MAKE_PLACE | CHECK_PLACE => at_place(failure),
-        PROC | SYSFS | TMPFS | DEVPTS | MQUEUE => at_mount(failure.operation, failure.errno),
         ATTACH | ATTACH_ROOT => at_attach(failure.errno),
         OPEN_SOURCE | BIND | CLONE_ROOT | MOUNT_ROOT => at_source(failure.errno),
         MASK => at_mask(failure.errno),
         BIND_DEVICE | MAKE_DEVICE => at_device(failure.errno),
-        _ => None,
+        operation => mounted(operation).and_then(|kind| at_mount(kind, failure.errno)),
     };
     hint.or_else(|| anywhere(failure.errno)).map(str::to_owned)
 }
@@ -104,9 +99,9 @@ fn at_place(failure: &Failure<'_>) -> Option<&'static str> {
     })
 }
 
-fn at_mount(operation: &str, errno: Errno) -> Option<&'static str> {
-    Some(match (operation, errno) {
-        (PROC, Errno::EPERM) => {
+fn at_mount(kind: &str, errno: Errno) -> Option<&'static str> {
+    Some(match (kind, errno) {
+        ("proc", Errno::EPERM) => {
             "in a user namespace the kernel mounts a new /proc only where a whole one is visible already (\"mount too \
              revealing\"): around us somebody has covered parts of it, as Docker and Podman do"
         }
@@ -120,6 +115,9 @@ fn at_mount(operation: &str, errno: Errno) -> Option<&'static str> {
         }
         (_, Errno::EINVAL) => {
             "the kernel does not take one of the options: `dmesg | tail` may say which"
+        }
+        (_, Errno::ENOTBLK | Errno::ENOENT | Errno::ENXIO) => {
+            "this file system is on a device, and its source is none: `lsblk` lists those of this machine"
         }
         _ => return None,
     })
@@ -204,10 +202,11 @@ mod tests {
             (PIVOT, EINVAL),
             (PIVOT, EBUSY),
             (PIVOT, EPERM),
-            (PROC, EPERM),
-            (SYSFS, EPERM),
-            (TMPFS, EINVAL),
-            (MQUEUE, ENODEV),
+            ("mount proc on", EPERM),
+            ("mount sysfs on", EPERM),
+            ("mount tmpfs on", EINVAL),
+            ("mount mqueue on", ENODEV),
+            ("mount ext4 on", ENOTBLK),
             (FIND_PLACE, ELOOP),
             (MAKE_PLACE, EROFS),
             (FIND_PLACE, ENOTDIR),

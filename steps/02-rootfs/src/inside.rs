@@ -16,7 +16,7 @@ use nix::sys::stat::{Mode, SFlag, fstat, mkdirat, mknodat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
 use crate::masks;
-use crate::plan::c_string;
+use crate::mount::c_string;
 
 /// Where a [`Place`] is found from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Parts of `/proc` and `/sys` that belong to the host: hidden, or made read-only.
 
 use std::cell::OnceCell;
+use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -77,15 +78,16 @@ pub(crate) struct Veils {
 
 // ANCHOR: mask
 impl Veils {
-    /// Hides what `target` stands for: a directory under an empty one, a file under the null device of `dev`.
-    pub(crate) fn mask(&self, target: impl AsFd, dev: impl AsFd) -> nix::Result<()> {
+    /// Hides what `target` stands for: a directory under an empty one, a file under the null device, which is at `path`
+    /// below `base`.
+    pub(crate) fn mask(&self, target: impl AsFd, base: impl AsFd, path: &CStr) -> nix::Result<()> {
         let mount = if is_directory(&fstat(&target)?) {
             match self.empty.get() {
                 Some(empty) => clone_tree(empty, c"", libc::AT_EMPTY_PATH)?,
                 None => return self.mask_first_directory(target),
             }
         } else {
-            clone_tree(self.null(dev)?, c"", libc::AT_EMPTY_PATH)?
+            clone_tree(self.null(base, path)?, c"", libc::AT_EMPTY_PATH)?
         };
         move_mount(mount, target)
     }
@@ -106,11 +108,11 @@ impl Veils {
 
     /// The container's own `/dev/null`, known to be the null device, 1:3 (null(4)). What merely bears its name could be a
     /// link to the very file that is to be hidden, put there by another container in time: CVE-2025-31133.
-    fn null(&self, dev: impl AsFd) -> nix::Result<&OwnedFd> {
+    fn null(&self, base: impl AsFd, path: &CStr) -> nix::Result<&OwnedFd> {
         if let Some(null) = self.null.get() {
             return Ok(null);
         }
-        let null = openat2(dev, c"null", libc::O_PATH, 0, STRICT)?;
+        let null = openat2(base, path, libc::O_PATH, 0, STRICT)?;
         if !is_device(&fstat(&null)?, 1, 3) {
             return Err(Errno::ENODEV);
         }
@@ -170,7 +172,7 @@ mod tests {
         let dev = std::fs::File::open(dir.path()).unwrap();
         let null = |name: &str| {
             Veils::default()
-                .null(&dev)
+                .null(&dev, c"null")
                 .map(drop)
                 .map_err(|e| (name.to_owned(), e))
         };
@@ -180,6 +182,6 @@ mod tests {
         std::os::unix::fs::symlink("/dev/null", dir.path().join("null")).unwrap();
         assert_eq!(null("a link"), Err(("a link".into(), Errno::ELOOP)));
         let dev = std::fs::File::open("/dev").unwrap();
-        assert!(Veils::default().null(&dev).is_ok());
+        assert!(Veils::default().null(&dev, c"null").is_ok());
     }
 }

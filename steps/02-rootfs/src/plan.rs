@@ -1,9 +1,8 @@
 //! The mount plan: what is mounted where and in which order, as data. Nothing here touches the system.
 //!
-//! The order is the kernel's and the security's: a mount before what is mounted on it, the user's mounts after ours,
-//! and the masks last, so that nothing a user or an image brings can come to lie over them.
+//! The mounts come in the order of the list that is asked for, and the masks last, so that nothing a user or an image
+//! brings can come to lie over them.
 
-use std::collections::HashSet;
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -11,8 +10,11 @@ use std::path::{Path, PathBuf};
 use kit::{Error, Result};
 
 use crate::bind::clean;
+use crate::hints;
 use crate::inside::{Base, Missing, Place};
+use crate::mount::{self, Attributes, Mount, Propagation, PropagationKind, Source, c_string};
 use crate::pinned::Pinned;
+use crate::propagation::namespace_propagation;
 use crate::rootfs::Options;
 
 /// Everything that is mounted below the root, in order.
@@ -22,6 +24,10 @@ pub struct MountPlan {
     pub entries: Vec<Entry>,
     /// Whether the root itself is made read-only, after all the rest.
     pub read_only: bool,
+    /// The root's propagation.
+    pub propagation: Propagation,
+    /// What the mount namespace has been set to before.
+    pub namespace: PropagationKind,
 }
 
 /// One mount.
@@ -40,19 +46,26 @@ pub struct Entry {
 pub enum What {
     /// A file system of the kernel's.
     FileSystem(FileSystem),
-    /// A file or directory of the host, with all that is mounted below it.
+    /// A file or directory of the host.
     Bind {
         /// The file.
         source: Pinned,
-        /// Whether it cannot be written to.
-        read_only: bool,
+        /// Whether it comes with all that is mounted below it.
+        recursive: bool,
+        /// What is changed on it.
+        attributes: Attributes,
+        /// What its propagation is set to, if the clone does not have that anyway.
+        propagation: Option<Propagation>,
     },
     /// Something empty, over a path that would tell of the host.
     Mask,
     /// The place itself, read-only.
     ReadOnly,
     /// The place itself, as a mount of its own.
-    Volume,
+    Volume {
+        /// As for a bind.
+        propagation: Option<Propagation>,
+    },
     /// Nothing: the directory is there, that is all.
     Directory,
 }
@@ -60,44 +73,22 @@ pub enum What {
 /// A file system of the kernel's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileSystem {
-    /// Which.
-    pub kind: Kind,
+    /// Its type, for fsopen(2).
+    pub kind: CString,
+    /// What mountinfo shows as the source, and where a file system on a device is found.
+    pub source: CString,
     /// Its options, with or without a value.
     pub options: Vec<(CString, Option<CString>)>,
     /// `MOUNT_ATTR_*`, the mount's own.
     pub attributes: u64,
+    /// What its propagation is set to, if anything.
+    pub propagation: Option<Propagation>,
     /// Whether it is the host's, bound, because these surroundings forbid a new one.
     pub of_the_host: bool,
     /// Whether it is a `/dev`, and where its device nodes come from.
     pub devices: Option<Devices>,
-}
-
-/// The file systems that a plan can name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// proc(5).
-    Proc,
-    /// sysfs(5).
-    Sysfs,
-    /// tmpfs(5).
-    Tmpfs,
-    /// devpts, for pts(4).
-    Devpts,
-    /// mq_overview(7).
-    Mqueue,
-}
-
-impl Kind {
-    /// Its name for fsopen(2).
-    pub fn name(self) -> &'static CStr {
-        match self {
-            Self::Proc => c"proc",
-            Self::Sysfs => c"sysfs",
-            Self::Tmpfs => c"tmpfs",
-            Self::Devpts => c"devpts",
-            Self::Mqueue => c"mqueue",
-        }
-    }
+    /// What mounting it is called, should it fail.
+    pub(crate) operation: String,
 }
 
 /// Where the nodes in `/dev` come from.
@@ -134,222 +125,193 @@ impl Surroundings {
     }
 }
 
-/// Computes the plan. `sources` are those of `options.binds`, in their order.
+/// Computes the plan. `sources` are those of the binds among `options.mounts`, in their order.
 ///
 /// # Errors
-/// Two mounts on one target, and targets that would let a container's `/proc` be something else than procfs.
+/// Targets that would let a container's `/proc` be something else than procfs, the root as a target, and binds that
+/// these surroundings cannot share.
 pub fn plan(
     options: &Options,
     sources: &[Pinned],
     surroundings: Surroundings,
 ) -> Result<MountPlan> {
-    let mut users = user_mounts(options, sources)?;
-    let mut entries = base_mounts(surroundings);
-    // A mount of the user's on the very place of one of ours takes its place, as in Docker (-v /dev/shm:/dev/shm).
-    for entry in &mut entries {
-        if let Some(at) = users.iter().position(|user| user.target == entry.target) {
-            *entry = users.remove(at);
-        }
+    let namespace = namespace_propagation(options);
+    let mut planner = Planner {
+        surroundings,
+        is_private: namespace.kind == PropagationKind::Private,
+        found: Found::default(),
+    };
+    let mut sources = sources.iter();
+    let mut entries = Vec::new();
+    for mount in &options.mounts {
+        let source = match mount.source {
+            Source::Bind { .. } => sources.next(),
+            Source::FileSystem { .. } | Source::Itself => None,
+        };
+        entries.push(planner.entry(mount, source)?);
     }
-    // Before the user's, which may lie in them or take their place.
-    let volumes = volumes(options, |target| {
-        users.iter().any(|user| user.target.to_bytes() == target)
-    })?;
-    entries.extend(volumes);
-    entries.extend(users);
-    entries.extend(made(&options.directories));
-    entries.extend(restrictions(&options.masked, &What::Mask));
-    entries.extend(restrictions(&options.read_only_paths, &What::ReadOnly));
+    let found = planner.found;
+    entries.extend(made(&options.directories, found));
+    entries.extend(restrictions(&options.masked, &What::Mask, found));
+    entries.extend(restrictions(
+        &options.read_only_paths,
+        &What::ReadOnly,
+        found,
+    ));
     Ok(MountPlan {
         entries,
         read_only: options.read_only,
+        propagation: options.propagation,
+        namespace: namespace.kind,
     })
 }
 
-/// The mounts that every container has (OCI runtime specification, "Linux Runtime" and "Default Filesystems"), with
-/// Docker's options.
-fn base_mounts(surroundings: Surroundings) -> Vec<Entry> {
-    use libc::{MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY};
-    let closed = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-    // Who has a user namespace may mount only what shows another namespace that belongs to it (EPERM else).
-    let bound = |is_ours: bool| surroundings.user && !is_ours;
-    let proc = FileSystem::new(Kind::Proc, closed, &[]).of_the_host(bound(surroundings.pid));
-    let dev = FileSystem {
-        devices: Some(match surroundings.user {
-            true => Devices::Bind,
-            false => Devices::Make,
-        }),
-        ..FileSystem::new(
-            Kind::Tmpfs,
-            MOUNT_ATTR_NOSUID,
-            &[("mode", "755"), ("size", "64k")],
-        )
-    };
-    let pts = FileSystem::new(
-        Kind::Devpts,
-        MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
-        // Group 5 is tty, by which write(1) and its like may reach a terminal.
-        &[
-            ("newinstance", ""),
-            ("ptmxmode", "0666"),
-            ("mode", "0620"),
-            ("gid", "5"),
-        ],
-    );
-    let shm = FileSystem::new(Kind::Tmpfs, closed, &[("mode", "1777"), ("size", "64m")]);
-    let mqueue = FileSystem::new(Kind::Mqueue, closed, &[]).of_the_host(bound(surroundings.ipc));
-    let sys = FileSystem::new(Kind::Sysfs, closed | MOUNT_ATTR_RDONLY, &[])
-        .of_the_host(bound(surroundings.network));
-    [
-        ("/proc", proc),
-        ("/dev", dev),
-        ("/dev/pts", pts),
-        ("/dev/shm", shm),
-        ("/dev/mqueue", mqueue),
-        ("/sys", sys),
-    ]
-    .into_iter()
-    .map(|(target, fs)| Entry::new(Path::new(target), Missing::Directory, What::FileSystem(fs)))
-    .collect()
+/// Which mounts of ours there are already, for what comes after them in the list.
+#[derive(Clone, Copy, Debug, Default)]
+struct Found {
+    proc: bool,
+    dev: bool,
+    sys: bool,
 }
 
-/// Binds and tmpfs, parents before children.
-fn user_mounts(options: &Options, sources: &[Pinned]) -> Result<Vec<Entry>> {
-    let mut entries = Vec::new();
-    for (bind, source) in options.binds.iter().zip(sources) {
-        let is_single_file = !source.is_directory();
-        check_bind(&bind.target, is_single_file)?;
+struct Planner {
+    surroundings: Surroundings,
+    /// Whether nothing in the mount namespace is propagated unless it is made so.
+    is_private: bool,
+    found: Found,
+}
+
+impl Planner {
+    /// One mount of the list, after those before it. A bind has its `source`.
+    fn entry(&mut self, mount: &Mount, source: Option<&Pinned>) -> Result<Entry> {
+        let target = clean(&mount.target);
+        let is_single_file = source.is_some_and(|source| !source.is_directory());
+        mount::check(mount, &target, is_single_file)?;
+        let what = match (&mount.source, source) {
+            (
+                Source::FileSystem {
+                    kind,
+                    source,
+                    options,
+                },
+                _,
+            ) => {
+                let name = source.as_ref().unwrap_or(kind);
+                let fs = FileSystem::new(kind, name, options, mount);
+                What::FileSystem(self.adapted(fs, &target))
+            }
+            (Source::Bind { path, .. }, None) => {
+                return Err(Error::new(format!(
+                    "the source of the bind {} has not been looked at",
+                    path.display()
+                )));
+            }
+            (Source::Itself, _) => What::Volume {
+                propagation: self.of_a_clone(mount),
+            },
+            (Source::Bind { recursive, .. }, Some(source)) => {
+                self.check_shared(mount)?;
+                What::Bind {
+                    source: source.clone(),
+                    recursive: *recursive,
+                    attributes: mount.attributes,
+                    propagation: self.of_a_clone(mount),
+                }
+            }
+        };
         let missing = match is_single_file {
             true => Missing::File,
             false => Missing::Directory,
         };
-        let what = What::Bind {
-            source: source.clone(),
-            read_only: bind.read_only,
-        };
-        entries.push(Entry::new(&bind.target, missing, what));
-    }
-    for tmpfs in &options.tmpfs {
-        check_tmpfs(&tmpfs.target)?;
-        let settings: Vec<(&str, &str)> = tmpfs
-            .options
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .collect();
-        let fs = FileSystem::new(Kind::Tmpfs, tmpfs.attributes, &settings);
-        entries.push(Entry::new(
-            &tmpfs.target,
-            Missing::Directory,
-            What::FileSystem(fs),
-        ));
-    }
-    let mut targets = HashSet::new();
-    if let Some(twice) = entries.iter().find(|entry| !targets.insert(&entry.target)) {
-        return Err(Error::new(format!(
-            "duplicate mount point: {}",
-            twice.target.to_string_lossy()
-        ))
-        .hint("each target can be mounted on once; leave one of the two out"));
-    }
-    // A stable sort: what the user gave first is mounted first where depth does not decide.
-    entries.sort_by_key(|entry| {
-        entry
-            .target
-            .to_bytes()
-            .iter()
-            .filter(|b| **b == b'/')
-            .count()
-    });
-    Ok(entries)
-}
-
-/// What an image says is a volume. It may not hide what every container needs, any more than a user may.
-fn volumes(options: &Options, is_taken: impl Fn(&[u8]) -> bool) -> Result<Vec<Entry>> {
-    let mut volumes: Vec<PathBuf> = options.volumes.iter().map(|path| clean(path)).collect();
-    // By their letters a parent comes before its children.
-    volumes.sort();
-    volumes.dedup();
-    volumes.retain(|path| !is_taken(path.as_os_str().as_bytes()));
-    for path in &volumes {
-        if path == Path::new("/") {
-            return Err(Error::new("the root cannot be a volume of its own")
-                .hint("an image's VOLUME names directories below it"));
+        let entry = Entry::new(&target, missing, what, self.found);
+        match target.to_str() {
+            Some("/proc") => self.found.proc = true,
+            Some("/dev") => self.found.dev = true,
+            Some("/sys") => self.found.sys = true,
+            _ => {}
         }
-        check_tmpfs(path)?;
+        Ok(entry)
     }
-    Ok(volumes
-        .iter()
-        .map(|path| Entry::new(path, Missing::Directory, What::Volume))
-        .collect())
-}
 
+    /// As these surroundings allow it.
+    fn adapted(&self, fs: FileSystem, target: &Path) -> FileSystem {
+        let ours = match fs.kind.to_bytes() {
+            b"proc" => self.surroundings.pid,
+            b"mqueue" => self.surroundings.ipc,
+            b"sysfs" => self.surroundings.network,
+            _ => true,
+        };
+        // Who has a user namespace may mount only what shows another namespace that belongs to it (EPERM else).
+        let of_the_host = self.surroundings.user && !ours;
+        let is_dev = target == Path::new("/dev") && fs.kind.as_c_str() == c"tmpfs";
+        FileSystem {
+            propagation: match of_the_host && !self.is_private {
+                true => Some(Propagation::RPRIVATE),
+                false => fs.propagation,
+            },
+            of_the_host,
+            devices: is_dev.then_some(match self.surroundings.user {
+                true => Devices::Bind,
+                false => Devices::Make,
+            }),
+            ..fs
+        }
+    }
+
+    /// What has to be set on a clone. Where nothing is propagated, a clone is private from the beginning. Elsewhere it
+    /// has what it was cloned from has, and mounts below it with it; only who asks for `shared` without `r` may mean that
+    /// they keep what they have.
+    fn of_a_clone(&self, mount: &Mount) -> Option<Propagation> {
+        let wanted = mount.propagation.unwrap_or(Propagation::RPRIVATE);
+        match wanted.kind {
+            PropagationKind::Private if self.is_private => None,
+            PropagationKind::Shared => Some(wanted),
+            _ if self.is_private => Some(wanted),
+            kind => Some(Propagation::new(kind, true)),
+        }
+    }
+
+    /// The kernel makes every shared mount a slave in a mount namespace of another user namespace (mount_namespaces(7)),
+    /// so one direction would be missing without a word.
+    fn check_shared(&self, mount: &Mount) -> Result<()> {
+        let kind = mount.propagation.unwrap_or(Propagation::RPRIVATE).kind;
+        if kind == PropagationKind::Shared && self.surroundings.user {
+            return Err(Error::new(format!(
+                "cannot share what is mounted below {} with a container in a user namespace",
+                mount.target.display()
+            ))
+            .hint("the host's mounts can appear there, and not the other way: use rslave"));
+        }
+        Ok(())
+    }
+}
 /// The root itself is always there.
-fn made(directories: &[PathBuf]) -> impl Iterator<Item = Entry> {
+fn made(directories: &[PathBuf], found: Found) -> impl Iterator<Item = Entry> {
     directories
         .iter()
         .map(|path| clean(path))
         .filter(|path| path != Path::new("/"))
-        .map(|path| Entry::new(&path, Missing::Directory, What::Directory))
+        .map(move |path| Entry::new(&path, Missing::Directory, What::Directory, found))
 }
 
-/// What may be bound below `/proc`: single files that tell a container its own limits instead of the host's size, as
-/// lxcfs makes them. Everything else there is the kernel's word to the container's own tools, and a forged `/proc`
-/// makes them set a security label or a sysctl into a plain file: CVE-2019-16884, CVE-2019-19921.
-const BINDABLE_IN_PROC: [&str; 8] = [
-    "/proc/cpuinfo",
-    "/proc/diskstats",
-    "/proc/loadavg",
-    "/proc/meminfo",
-    "/proc/slabinfo",
-    "/proc/stat",
-    "/proc/swaps",
-    "/proc/uptime",
-];
-
-fn check_bind(target: &Path, is_single_file: bool) -> Result<()> {
-    let is_allowed = is_single_file
-        && BINDABLE_IN_PROC
-            .iter()
-            .any(|path| target == Path::new(path));
-    if target.starts_with("/proc") && !is_allowed {
-        return Err(Error::new(format!(
-            "cannot bind onto {}: a container's /proc must be the kernel's",
-            target.display()
-        ))
-        .hint(format!(
-            "only single files can be bound there, those that lxcfs imitates: {}",
-            BINDABLE_IN_PROC.join(", ")
-        )));
-    }
-    Ok(())
-}
-
-fn check_tmpfs(target: &Path) -> Result<()> {
-    let is_ours = target == Path::new("/dev") || target == Path::new("/sys");
-    if is_ours || target.starts_with("/proc") {
-        return Err(Error::new(format!(
-            "cannot mount a tmpfs on {}: the container needs what is there",
-            target.display()
-        ))
-        .hint("/proc, /dev and /sys are made for every container; a tmpfs can be put elsewhere, /dev/shm included"));
-    }
-    Ok(())
-}
-
-fn restrictions<'a>(paths: &'a [PathBuf], what: &'a What) -> impl Iterator<Item = Entry> + 'a {
+fn restrictions<'a>(
+    paths: &'a [PathBuf],
+    what: &'a What,
+    found: Found,
+) -> impl Iterator<Item = Entry> + 'a {
     paths
         .iter()
-        .map(|path| Entry::new(&clean(path), Missing::Skip, what.clone()))
+        .map(move |path| Entry::new(&clean(path), Missing::Skip, what.clone(), found))
 }
 
 impl Entry {
-    fn new(target: &Path, missing: Missing, what: What) -> Self {
+    fn new(target: &Path, missing: Missing, what: What, found: Found) -> Self {
         let (base, below) = match () {
             // What lies on a mount of ours is found from that mount and not from the root: whatever has become of
             // the directory it is mounted on, the mask lands in the procfs that we have mounted.
-            () if is_below(target, "/proc") => (Base::Proc, "/proc"),
-            () if is_below(target, "/dev") => (Base::Dev, "/dev"),
-            () if is_below(target, "/sys") => (Base::Sys, "/sys"),
+            () if found.proc && is_below(target, "/proc") => (Base::Proc, "/proc"),
+            () if found.dev && is_below(target, "/dev") => (Base::Dev, "/dev"),
+            () if found.sys && is_below(target, "/sys") => (Base::Sys, "/sys"),
             () if matches!(target.to_str(), Some("/proc" | "/dev" | "/sys")) => (Base::Image, "/"),
             () => (Base::Root, "/"),
         };
@@ -367,35 +329,33 @@ fn is_below(path: &Path, mount: &str) -> bool {
 }
 
 impl FileSystem {
-    fn new(kind: Kind, attributes: u64, options: &[(&str, &str)]) -> Self {
+    fn new(
+        kind: &CStr,
+        source: &CStr,
+        options: &[(CString, Option<CString>)],
+        mount: &Mount,
+    ) -> Self {
+        let attributes = mount.attributes.of_a_new_mount();
+        let mut options = options.to_vec();
+        // A device that cannot be written to is opened only for a file system that is read-only itself.
+        let is_on_a_device = source.to_bytes().starts_with(b"/");
+        if is_on_a_device && attributes & libc::MOUNT_ATTR_RDONLY != 0 {
+            options.push((c"ro".into(), None));
+        }
+        let propagation = mount
+            .propagation
+            .filter(|propagation| propagation.kind != PropagationKind::Private);
         Self {
-            kind,
-            options: options
-                .iter()
-                .map(|(key, value)| {
-                    let value = (!value.is_empty()).then(|| c_string(value.as_bytes()));
-                    (c_string(key.as_bytes()), value)
-                })
-                .collect(),
+            kind: kind.into(),
+            source: source.into(),
+            options,
             attributes,
+            propagation,
             of_the_host: false,
             devices: None,
+            operation: hints::mounting(kind),
         }
     }
-
-    fn of_the_host(self, of_the_host: bool) -> Self {
-        Self {
-            of_the_host,
-            ..self
-        }
-    }
-}
-
-/// Arguments and constants hold no NUL byte, since execve(2) could not have passed one; a path of another origin is cut
-/// there, as the kernel would.
-pub(crate) fn c_string(bytes: &[u8]) -> CString {
-    let end = bytes.iter().position(|byte| *byte == 0);
-    CString::new(&bytes[..end.unwrap_or(bytes.len())]).unwrap_or_default()
 }
 
 #[cfg(test)]

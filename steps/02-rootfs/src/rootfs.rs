@@ -13,10 +13,11 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::{chdir, fchdir, pivot_root};
 
 use crate::apply::Places;
-use crate::bind::{Bind, Tmpfs};
+use crate::mount::{self, Mount, Propagation, PropagationKind, add, default_mounts};
 use crate::pinned::Pinned;
 use crate::plan::{MountPlan, Surroundings, plan};
-use crate::source::{Handover, Root, Source};
+use crate::propagation::{self, Peers};
+use crate::source::{FoundRoot, Handover, Root};
 use crate::{hints, masks, pinned};
 
 /// What the user asks for.
@@ -26,13 +27,12 @@ pub struct Options {
     pub root: Root,
     /// Whether the root itself cannot be written to; `/dev`, binds and tmpfs can.
     pub read_only: bool,
-    /// Files and directories of the host that appear in the container.
-    pub binds: Vec<Bind>,
-    /// Empty file systems in memory.
-    pub tmpfs: Vec<Tmpfs>,
-    /// Directories of the container, made if they are missing, that are mounts of their own: they can be written to
-    /// also where the root cannot.
-    pub volumes: Vec<PathBuf>,
+    /// What is mounted below it, in this order.
+    pub mounts: Vec<Mount>,
+    /// Whether mounts made by the host below the root's directory appear in it (`slave`), and whether those that the
+    /// container makes appear in mount namespaces that it makes in turn (`shared`, which is recursive over all mounts if it
+    /// is at all). A mount that another mechanism hands over follows nobody.
+    pub propagation: Propagation,
     /// Directories of the container that are made if they are missing, after all that is mounted.
     pub directories: Vec<PathBuf>,
     /// Paths of the container that show as empty.
@@ -42,18 +42,25 @@ pub struct Options {
 }
 
 impl Options {
-    /// `root` with Docker's default masks and nothing else.
+    /// `root` with the mounts that every container has, Docker's default masks, and nothing else.
     pub fn new(root: impl Into<Root>) -> Self {
         Self {
             root: root.into(),
             read_only: false,
-            binds: Vec::new(),
-            tmpfs: Vec::new(),
-            volumes: Vec::new(),
+            mounts: default_mounts(),
+            propagation: Propagation::RPRIVATE,
             directories: Vec::new(),
             masked: masks::masked_by_default(),
             read_only_paths: masks::read_only_by_default(),
         }
+    }
+
+    /// Adds what a user or an image wants: see [`add`](crate::add()).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn add<M: Into<Mount>>(&mut self, mounts: impl IntoIterator<Item = M>) -> Result<()> {
+        add(&mut self.mounts, mounts.into_iter().map(Into::into))
     }
 
     /// Looks at the host: does everything exist that is to be mounted, and what must be mounted in these
@@ -61,27 +68,36 @@ impl Options {
     ///
     /// # Errors
     /// Whatever is wrong with the directory or a bind's source, and whatever [`plan`] refuses.
-    pub fn plan(&self, surroundings: Surroundings) -> Result<(Source, MountPlan)> {
+    pub fn plan(&self, surroundings: Surroundings) -> Result<(FoundRoot, MountPlan)> {
+        let binds = self.mounts.iter().filter_map(|mount| match &mount.source {
+            mount::Source::Bind { path, .. } => Some((mount, path)),
+            mount::Source::FileSystem { .. } | mount::Source::Itself => None,
+        });
+        let may_be_empty = binds.clone().next().is_some();
         let root = match &self.root {
-            Root::Directory(path) => Source::Directory(pinned::root(path, !self.binds.is_empty())?),
-            Root::Mount(handover) => Source::Mount(handover.clone()),
+            Root::Directory(path) => FoundRoot::Directory(pinned::root(path, may_be_empty)?),
+            Root::Mount(handover) => FoundRoot::Mount(handover.clone()),
         };
-        let sources = self
-            .binds
-            .iter()
-            .map(|bind| pinned::source(&bind.source))
-            .collect::<Result<Vec<_>>>()?;
+        let mut sources = Vec::new();
+        for (mount, path) in binds {
+            let source = pinned::source(path)?;
+            propagation::check_source(mount, &source)?;
+            sources.push(source);
+        }
         Ok((root, plan(self, &sources, surroundings)?))
     }
 }
 
 /// A root file system, as the second mechanism of a container.
 ///
-/// It relies on the first: `namespaces` has made every mount private, so that nothing done here is seen by the host.
+/// It relies on the first: `namespaces` has made every mount private, or what [`namespace_propagation`] says, so that
+/// nothing done here is seen by the host.
+///
+/// [`namespace_propagation`]: crate::namespace_propagation
 #[derive(Debug)]
 pub struct Rootfs {
     options: Options,
-    ready: Option<(Source, MountPlan)>,
+    ready: Option<(FoundRoot, MountPlan)>,
 }
 
 impl Rootfs {
@@ -119,16 +135,17 @@ impl Mechanism for Rootfs {
         // The modes in the plan are meant as they are written; the command gets back the umask it would have had.
         let umask_before = umask(Mode::empty());
 
+        let peers = Peers::of(plan)?;
         let root = match source {
-            Source::Directory(directory) => mount_root(directory)?,
-            Source::Mount(handover) => attach_root(handover)?,
+            FoundRoot::Directory(directory) => mount_root(directory, plan)?,
+            FoundRoot::Mount(handover) => attach_root(handover, plan)?,
         };
-        Places::new(&root).apply(plan)?;
+        Places::new(&root, plan, peers).apply()?;
         if plan.read_only {
             // Last, because the mount points that an image lacks have been made in it until here.
             make_read_only(&root)?;
         }
-        pivot(&root)?;
+        pivot(&root, plan)?;
 
         umask(umask_before);
         Ok(())
@@ -145,10 +162,14 @@ impl Mechanism for Rootfs {
 ///
 /// The clone is recursive: mounts below the directory belong to the root file system, and in a user namespace a mount
 /// cannot be cloned without those that are locked to it (EINVAL, mount_namespaces(7)).
-fn mount_root(directory: &Pinned) -> Result<OwnedFd, Failure<'_>> {
+fn mount_root<'p>(directory: &'p Pinned, plan: &MountPlan) -> Result<OwnedFd, Failure<'p>> {
     let place = directory.open()?;
     let root = clone_tree(&place, c"", libc::AT_EMPTY_PATH | libc::AT_RECURSIVE)
         .map_err(Failure::of(hints::CLONE_ROOT, directory.path()))?;
+    if plan.namespace != PropagationKind::Private {
+        attach_on_top(&root, plan)?;
+        return Ok(root);
+    }
     move_mount(&root, &place).map_err(Failure::of(hints::MOUNT_ROOT, directory.path()))?;
     // The descriptor now stands for the attached mount: all that follows is found from it.
     Ok(root)
@@ -158,13 +179,20 @@ fn mount_root(directory: &Pinned) -> Result<OwnedFd, Failure<'_>> {
 // ANCHOR: attach_root
 /// A mount that was made before only needs a place, for pivot_root(2) takes no detached one. On top of the old root no
 /// directory has to be lent for it; and paths still begin below it, until the roots are swapped.
-fn attach_root(handover: &Handover) -> Result<OwnedFd, Failure<'static>> {
+fn attach_root(handover: &Handover, plan: &MountPlan) -> Result<OwnedFd, Failure<'static>> {
+    let root = handover
+        .take()
+        .ok_or_else(|| Failure::new(hints::ATTACH_ROOT, b"/", Errno::EBADF))?;
+    attach_on_top(&root, plan)?;
+    Ok(root)
+}
+
+fn attach_on_top(root: &OwnedFd, plan: &MountPlan) -> Result<(), Failure<'static>> {
     let failed = |errno| Failure::new(hints::ATTACH_ROOT, b"/", errno);
-    let root = handover.take().ok_or_else(|| failed(Errno::EBADF))?;
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let place = open(c"/", flags, Mode::empty()).map_err(failed)?;
-    move_mount(&root, place).map_err(failed)?;
-    Ok(root)
+    propagation::keep_apart(root, &place, plan)?;
+    move_mount(root, place).map_err(failed)
 }
 // ANCHOR_END: attach_root
 
@@ -181,9 +209,11 @@ fn make_read_only(root: impl AsFd) -> Result<(), Failure<'static>> {
 // ANCHOR: pivot
 /// Swaps the roots. With "." for both, the old root ends up mounted over the new one, and is taken off from there: no
 /// directory for it has to exist in the image (pivot_root(2), "pivot_root(".", ".")").
-fn pivot(root: impl AsFd) -> Result<(), Failure<'static>> {
-    fchdir(root).map_err(Failure::of("change to the new root", b""))?;
+fn pivot(root: impl AsFd, plan: &MountPlan) -> Result<(), Failure<'static>> {
+    let old = propagation::old_root(plan)?;
+    fchdir(&root).map_err(Failure::of("change to the new root", b""))?;
     pivot_root(".", ".").map_err(Failure::of(hints::PIVOT, b""))?;
+    propagation::after_pivot(old, &root, plan)?;
     // Lazily, since it is busy: our own program was executed from it. Nothing in this namespace names it any more.
     umount2(".", MntFlags::MNT_DETACH).map_err(Failure::of("detach the old root", b""))?;
     // The working directory is the new root already, but a root of ours must not depend on that.

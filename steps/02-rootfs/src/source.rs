@@ -53,7 +53,7 @@ impl Handover {
 
 /// A [`Root`] that has been looked at.
 #[derive(Clone, Debug)]
-pub enum Source {
+pub enum FoundRoot {
     /// This directory and no other.
     Directory(Pinned),
     /// See [`Root::Mount`].

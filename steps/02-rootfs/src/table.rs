@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::dev::{LINKS, NODES};
 use crate::plan::{Devices, Entry, FileSystem, MountPlan, What};
 use crate::rootless;
-use crate::source::Source;
+use crate::source::FoundRoot;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -33,10 +33,10 @@ pub struct Table {
 
 impl Table {
     /// The table of `plan` for the root file system `root`.
-    pub fn new(root: &Source, plan: &MountPlan) -> Self {
+    pub fn new(root: &FoundRoot, plan: &MountPlan) -> Self {
         let (source, kind) = match root {
-            Source::Directory(directory) => (text(directory.path()), "bind"),
-            Source::Mount(_) => ("made before".to_owned(), "mount"),
+            FoundRoot::Directory(directory) => (text(directory.path()), "bind"),
+            FoundRoot::Mount(_) => ("made before".to_owned(), "mount"),
         };
         let mut rows = vec![Row::new("/", source, kind, vec![writable(plan.read_only)])];
         rows.extend(plan.entries.iter().flat_map(of_entry));
@@ -86,12 +86,18 @@ fn of_entry(entry: &Entry) -> Vec<Row> {
             rows.extend(fs.devices.into_iter().flat_map(of_devices));
             rows
         }
-        What::Bind { source, read_only } => {
-            let options = vec![writable(*read_only)];
+        What::Bind {
+            source,
+            attributes: wanted,
+            propagation,
+            ..
+        } => {
+            let mut options = attributes(wanted.of_a_new_mount());
+            options.extend(propagation.map(|propagation| propagation.word().to_owned()));
             vec![Row::new(&target, text(source.path()), "bind", options)]
         }
         What::Mask => vec![Row::new(&target, "nothing".into(), "mask", if_it_exists())],
-        What::Volume => vec![Row::new(
+        What::Volume { .. } => vec![Row::new(
             &target,
             "itself".into(),
             "bind",
@@ -107,9 +113,9 @@ fn of_entry(entry: &Entry) -> Vec<Row> {
 }
 
 fn of_file_system(target: &str, fs: &FileSystem) -> Row {
-    let name = text(fs.kind.name().to_bytes());
+    let kind = text(fs.kind.to_bytes());
     let attributes = attributes(fs.attributes);
-    match rootless::of_the_host(fs.kind) {
+    match rootless::of_the_host(&fs.kind) {
         Some((path, _)) if fs.of_the_host => {
             Row::new(target, text(path.to_bytes()), "bind", attributes)
         }
@@ -120,8 +126,8 @@ fn of_file_system(target: &str, fs: &FileSystem) -> Row {
             });
             Row::new(
                 target,
-                name.clone(),
-                &name,
+                text(fs.source.to_bytes()),
+                &kind,
                 attributes.into_iter().chain(options).collect(),
             )
         }
@@ -151,6 +157,10 @@ fn attributes(attributes: u64) -> Vec<String> {
         (libc::MOUNT_ATTR_NOSUID, "nosuid"),
         (libc::MOUNT_ATTR_NODEV, "nodev"),
         (libc::MOUNT_ATTR_NOEXEC, "noexec"),
+        (libc::MOUNT_ATTR_NOATIME, "noatime"),
+        (libc::MOUNT_ATTR_STRICTATIME, "strictatime"),
+        (libc::MOUNT_ATTR_NODIRATIME, "nodiratime"),
+        (libc::MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow"),
     ];
     names.extend(
         flags

@@ -127,7 +127,7 @@ fn a_bind_that_is_none() {
         "/etc:/..",
         ":/etc",
         "/etc:/etc:rx",
-        "/etc:/etc:rshared",
+        "/etc:/etc:rbind",
         "/etc:/a:b:ro",
         "/nonexistent:/etc",
         "/etc:/proc",

@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use std::process::ExitCode;
+
 use harness::{Output, Run, bin};
+use namespaces::{Clocks, Command, Kind, Mechanisms, Namespaces, spawn};
+use rootfs::{Options, PropagationKind, Rootfs, namespace_propagation};
 
 /// `rootfs run --rootfs ROOT OPTIONS… sh -c SCRIPT`
 pub(crate) fn inside(root: &Path, options: &[&str], script: &str) -> Run {
@@ -17,6 +21,41 @@ pub(crate) fn inside(root: &Path, options: &[&str], script: &str) -> Run {
 #[track_caller]
 pub(crate) fn succeed(root: &Path, options: &[&str], script: &str) -> String {
     inside(root, options, script).output().assert_code(0).out()
+}
+
+/// For what no option of the program asks for: a container of this process's own, for a test that has executed itself.
+#[expect(
+    clippy::print_stderr,
+    reason = "it stands for a program, whose errors go there"
+)]
+pub(crate) fn container(options: Options, script: &str) -> ExitCode {
+    let namespaces = Namespaces {
+        kinds: Kind::DEFAULT.to_vec(),
+        hostname: "box".into(),
+        user: None,
+        clocks: Clocks::default(),
+        mount_proc: false,
+        propagation: match namespace_propagation(&options).kind {
+            PropagationKind::Shared => 0,
+            kind => kind.flag(),
+        },
+    };
+    let command = Command {
+        arguments: ["sh", "-ec", script].map(Into::into).to_vec(),
+        environment: vec![("PATH".into(), "/bin".into())],
+        directory: None,
+        stdin: false,
+        terminal: false,
+        init: true,
+    };
+    let mechanisms: Mechanisms = vec![Box::new(namespaces), Box::new(Rootfs::new(options))];
+    match spawn(&command, mechanisms).and_then(|container| container.wait()) {
+        Ok(exit) => exit.code.into(),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(125)
+        }
+    }
 }
 
 /// The program where an ordinary user can execute it.
