@@ -264,7 +264,7 @@ fn pivot() {
 }
 
 fn maps() {
-    let trace = traced("namespaces", &["run", "--user", "true"]);
+    let trace = traced("namespaces", &["run", "--userns", "true"]);
     let map = "parent: write(…uid_map>, …)";
     trace.assert_before("parent: clone3(…CLONE_NEWUSER…)", map);
     trace.assert_before(map, "parent: sendmsg(…iov=[\"G\"]…)");

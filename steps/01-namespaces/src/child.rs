@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use kit::sys::descriptor::close_range;
-use kit::sys::process::{die_with_parent, reset_signals, set_undumpable};
+use kit::sys::process::{die_with_parent, exit, reset_signals, set_undumpable};
 use kit::{Failure, error, marker};
 use nix::errno::Errno;
 use nix::sys::resource::setrlimit;
@@ -14,8 +14,8 @@ use nix::unistd::{AccessFlags, ForkResult, access, chdir, execve, fork, setsid};
 use crate::gate::{Gate, LAST_STEP};
 use crate::init;
 use crate::inside::Inside;
-use crate::mechanism::Plan;
 use crate::mechanisms::Mechanisms;
+use crate::plan::Plan;
 use crate::process::{CHDIR, EXECUTE, FORK, INTERPRET, Prepared, Process};
 use crate::second;
 use crate::streams::{self, FIRST};
@@ -173,7 +173,7 @@ struct Way<'a> {
 }
 
 /// This process becomes the container's init, and its child the command.
-fn fork_command<'a>(way: &'a Way<'a>) -> Result<Infallible, Failed<'a>> {
+fn fork_command<'a>(way: &Way<'a>) -> Result<Infallible, Failed<'a>> {
     // SAFETY: a child of clone3 has one thread.
     match unsafe { fork() }
         .map_err(Failure::of(FORK, b""))
@@ -335,10 +335,4 @@ fn at<'a>(operation: &'a str, candidate: &'a CString, errno: Errno) -> Failure<'
 
 fn exists(path: &CStr) -> bool {
     access(path, AccessFlags::F_OK).is_ok()
-}
-
-/// `_exit(2)`: no destructor, no buffer flushed twice.
-pub(crate) fn exit(code: u8) -> ! {
-    // SAFETY: ends the process at once; nothing of it is used afterwards.
-    unsafe { libc::_exit(code.into()) }
 }

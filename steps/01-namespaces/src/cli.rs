@@ -1,7 +1,6 @@
-//! The command line of `run` and `enter`, as far as this step goes. Later steps flatten these options into their own.
+//! The command line of `run` and `enter`, in groups: a step's `main.rs` puts those of its mechanisms side by side.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,31 +8,33 @@ use clap::Args;
 use kit::{Error, Result};
 use nix::unistd::Pid;
 
-use crate::command::{Command, DEFAULT_PATH};
+use crate::exit::Exit;
 use crate::join::Join;
 use crate::kind::Kind;
-use crate::mechanism::Exit;
+use crate::mechanisms::Mechanisms;
 use crate::namespaces::{Clocks, Namespaces};
-use crate::spawn::{Mechanisms, spawn};
-use crate::terminal::Terminal;
+use crate::process::{Process, Wanted, split_variable};
+use crate::spawn::spawn;
+use crate::streams::Streams;
 use crate::userns::{Mapping, UserNamespace};
 
-/// Options of `run`.
+/// The namespaces.
 #[derive(Args, Clone, Debug)]
-pub struct RunOptions {
+#[group(skip)]
+pub struct NamespaceOptions {
     /// Host name inside [default: 12 random hex digits]
     #[arg(long, value_name = "NAME")]
     pub hostname: Option<OsString>,
 
     /// A user namespace too: root inside is whoever you are outside
     #[arg(long)]
-    pub user: bool,
+    pub userns: bool,
 
-    /// Map COUNT user ids, INSIDE first as OUTSIDE (repeatable; implies --user)
+    /// Map COUNT user ids, INSIDE first as OUTSIDE (repeatable; implies --userns)
     #[arg(long, value_name = "INSIDE:OUTSIDE:COUNT")]
     pub uid_map: Vec<Mapping>,
 
-    /// Map COUNT group ids, INSIDE first as OUTSIDE (repeatable; implies --user)
+    /// Map COUNT group ids, INSIDE first as OUTSIDE (repeatable; implies --userns)
     #[arg(long, value_name = "INSIDE:OUTSIDE:COUNT")]
     pub gid_map: Vec<Mapping>,
 
@@ -48,7 +49,12 @@ pub struct RunOptions {
     /// A time namespace too: seconds added to the monotonic clock
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     pub monotonic: Option<i64>,
+}
 
+/// How the container is started.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub struct StartOptions {
     /// Make the command itself PID 1, without an init that reaps and passes signals on
     #[arg(long)]
     pub no_init: bool,
@@ -56,14 +62,11 @@ pub struct RunOptions {
     /// Write the pid of the container's first process, as the host sees it, to this file
     #[arg(long, value_name = "FILE")]
     pub pid_file: Option<PathBuf>,
-
-    /// What to run, and how it is connected.
-    #[command(flatten)]
-    pub process: ProcessOptions,
 }
 
-/// Options that `run` and `enter` share: the process itself.
+/// The process: what `run` and `enter` have in common. It stands last, since its command takes all that follows.
 #[derive(Args, Clone, Debug)]
+#[group(skip)]
 pub struct ProcessOptions {
     /// Keep standard input open; without it the command reads /dev/null
     #[arg(long, short)]
@@ -87,20 +90,36 @@ pub struct ProcessOptions {
     pub command: Vec<OsString>,
 }
 
-impl RunOptions {
-    /// The namespaces that these options ask for. `mount_proc` is set; a caller that brings a root file system clears
-    /// it.
+impl NamespaceOptions {
+    /// The namespaces that these options ask for. A container that is given no host name is called `name`.
     ///
     /// # Errors
     /// Options that contradict each other.
-    pub fn namespaces(&self) -> Result<Namespaces> {
-        let wants_user = self.user || !self.uid_map.is_empty() || !self.gid_map.is_empty();
+    pub fn namespaces(&self, name: &str) -> Result<Namespaces> {
+        let wants_user = self.userns || !self.uid_map.is_empty() || !self.gid_map.is_empty();
         let wants_time = self.boottime.is_some() || self.monotonic.is_some();
         let mut kinds = Kind::DEFAULT.to_vec();
         kinds.extend(wants_user.then_some(Kind::User));
         kinds.extend(wants_time.then_some(Kind::Time));
+        self.check(&kinds)?;
+        kinds.retain(|kind| !self.share.contains(kind));
+        let hostname = self.hostname.clone().unwrap_or_else(|| name.into());
+        Ok(Namespaces {
+            user: wants_user.then(|| UserNamespace {
+                uids: self.uid_map.clone(),
+                gids: self.gid_map.clone(),
+            }),
+            clocks: Clocks {
+                boottime: self.boottime.unwrap_or(0),
+                monotonic: self.monotonic.unwrap_or(0),
+            },
+            ..Namespaces::new(&kinds, hostname)
+        })
+    }
+
+    fn check(&self, kinds: &[Kind]) -> Result<()> {
         for (kind, flag) in [
-            (Kind::User, "--user"),
+            (Kind::User, "--userns"),
             (Kind::Time, "--boottime or --monotonic"),
         ] {
             if self.share.contains(&kind) && kinds.contains(&kind) {
@@ -115,104 +134,84 @@ impl RunOptions {
                 "--hostname would rename the host, whose name --share uts keeps",
             ));
         }
-        kinds.retain(|kind| !self.share.contains(kind));
-        Ok(Namespaces {
-            kinds,
-            hostname: self.hostname()?,
-            user: wants_user.then(|| UserNamespace {
-                uids: self.uid_map.clone(),
-                gids: self.gid_map.clone(),
-            }),
-            clocks: Clocks {
-                boottime: self.boottime.unwrap_or(0),
-                monotonic: self.monotonic.unwrap_or(0),
-            },
-            mount_proc: true,
-            propagation: libc::MS_PRIVATE,
-        })
-    }
-
-    /// The command, with its environment.
-    ///
-    /// # Errors
-    /// An environment variable without a name.
-    pub fn command(&self, hostname: &OsStr) -> Result<Command> {
-        self.process.command(hostname, !self.no_init)
-    }
-
-    fn hostname(&self) -> Result<OsString> {
-        match &self.hostname {
-            Some(name) => Ok(name.clone()),
-            None => Ok(kit::id::Id::random()?.short().into()),
-        }
+        Ok(())
     }
 }
 
 impl ProcessOptions {
-    fn command(&self, hostname: &OsStr, init: bool) -> Result<Command> {
-        Ok(Command {
-            arguments: self.command.clone(),
-            environment: self.environment(hostname)?,
-            // As in Docker, where scripts write `-w "$DIR"`: none is none.
+    /// The process of a container called `hostname`, started by `start`.
+    ///
+    /// # Errors
+    /// An environment variable without a name.
+    pub fn wanted(&self, hostname: &OsStr, start: &StartOptions) -> Result<Wanted> {
+        Ok(Wanted {
+            hostname: hostname.to_owned(),
+            init: !start.no_init,
+            ..self.entering()?
+        })
+    }
+
+    /// A process that enters a container: always with an init, which waits for it where it cannot be waited for.
+    ///
+    /// # Errors
+    /// As [`wanted`](Self::wanted).
+    pub fn entering(&self) -> Result<Wanted> {
+        Ok(Wanted {
+            words: self.command.clone(),
+            environment: self.environment()?,
+            // As in Docker, where scripts write `-w "$DIR"`: an empty one means the default.
             directory: self
                 .workdir
                 .as_ref()
                 .filter(|directory| !directory.is_empty())
                 .map(PathBuf::from),
-            stdin: self.interactive,
             terminal: self.terminal,
-            init,
+            init: true,
+            ..Wanted::default()
         })
     }
 
-    /// Docker's: PATH, HOSTNAME, TERM with a terminal, HOME; then what `-e` adds or replaces. Nothing of the caller's
-    /// is inherited: an environment is full of secrets.
-    fn environment(&self, hostname: &OsStr) -> Result<Vec<(OsString, OsString)>> {
-        let mut environment: Vec<(OsString, OsString)> = vec![
-            ("PATH".into(), DEFAULT_PATH.into()),
-            ("HOSTNAME".into(), hostname.to_owned()),
-        ];
-        if self.terminal {
-            environment.push(("TERM".into(), "xterm".into()));
-        }
-        environment.push(("HOME".into(), "/root".into()));
+    /// The caller's own streams.
+    pub fn streams(&self) -> Streams {
+        Streams::ours(self.interactive)
+    }
+
+    /// `NAME=VALUE`, or `NAME` for the caller's value, which is nothing if the caller has none. The last one counts.
+    fn environment(&self) -> Result<Vec<(OsString, OsString)>> {
+        let mut environment: Vec<(OsString, OsString)> = Vec::new();
         for assignment in &self.env {
-            let Some((name, value)) = split(assignment)? else {
-                continue;
+            let (name, value) = split_variable(assignment);
+            if name.is_empty() {
+                return Err(Error::new(format!(
+                    "invalid environment variable: {}",
+                    assignment.display()
+                )));
+            }
+            let value = match value {
+                Some(value) => value.to_owned(),
+                None => match std::env::var_os(name) {
+                    Some(value) => value,
+                    None => continue,
+                },
             };
-            environment.retain(|(existing, _)| *existing != name);
-            environment.push((name, value));
+            environment.retain(|(existing, _)| existing != name);
+            environment.push((name.to_owned(), value));
         }
         Ok(environment)
     }
-}
-
-/// `NAME=VALUE`, or `NAME` for the caller's value, which is nothing if the caller has none.
-fn split(assignment: &OsStr) -> Result<Option<(OsString, OsString)>> {
-    let bytes = assignment.as_bytes();
-    let at = bytes.iter().position(|byte| *byte == b'=');
-    let (name, value) = match at {
-        Some(at) => (
-            &bytes[..at],
-            Some(OsString::from_vec(bytes[at + 1..].to_vec())),
-        ),
-        None => (bytes, std::env::var_os(assignment)),
-    };
-    if name.is_empty() {
-        return Err(Error::new(format!(
-            "invalid environment variable: {}",
-            assignment.display()
-        )));
-    }
-    Ok(value.map(|value| (OsString::from_vec(name.to_vec()), value)))
 }
 
 /// Starts, writes the pid file, waits, and shows the notes: what `run` of every step ends with.
 ///
 /// # Errors
 /// As [`spawn()`]; and a pid file that cannot be written, which ends the container.
-pub fn run(command: &Command, mechanisms: Mechanisms, pid_file: Option<&Path>) -> Result<ExitCode> {
-    let container = spawn(command, mechanisms)?;
+pub fn run(
+    process: &Process,
+    streams: Streams,
+    mechanisms: Mechanisms,
+    pid_file: Option<&Path>,
+) -> Result<ExitCode> {
+    let container = spawn(process, streams, mechanisms)?;
     if let Some(path) = pid_file {
         write_pid_file(path, container.pid())?;
     }
@@ -242,38 +241,18 @@ fn show_notes(exit: &Exit) {
     }
 }
 
-/// Options of `enter`.
+/// Which container is entered.
 #[derive(Args, Clone, Debug)]
-pub struct EnterOptions {
+#[group(skip)]
+pub struct JoinOptions {
     /// A process of the container, by its pid on the host
     #[arg(value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
     pub pid: i32,
-
-    /// What to run, and how it is connected.
-    #[command(flatten)]
-    pub process: ProcessOptions,
 }
 
-impl EnterOptions {
+impl JoinOptions {
     /// The mechanism that joins the container.
     pub fn join(&self) -> Join {
         Join::new(Pid::from_raw(self.pid))
-    }
-
-    /// The command, with its environment.
-    ///
-    /// # Errors
-    /// An environment variable without a name.
-    pub fn command(&self) -> Result<Command> {
-        let mut command = self.process.command(OsStr::new(""), true)?;
-        command.environment.retain(|(name, _)| name != "HOSTNAME");
-        Ok(command)
-    }
-}
-
-/// Adds the terminal to the list, if it was asked for. It stands last.
-pub fn push_terminal(mechanisms: &mut Mechanisms, process: &ProcessOptions) {
-    if process.terminal {
-        mechanisms.push(Box::new(Terminal::new(process.interactive)));
     }
 }

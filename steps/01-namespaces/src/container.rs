@@ -1,19 +1,20 @@
 //! A running container, as its parent sees it.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
-use kit::sys::process::{Ended, pidfd_send_signal};
+use kit::sys::process::{Ended, pidfd_send_signal, wait};
 use kit::{Error, Result};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
 
 use crate::lifetime::Lifetime;
-use crate::mechanism::Exit;
+use crate::exit::Exit;
+use crate::leftover;
 use crate::mechanisms::Mechanisms;
 use crate::pump::Pump;
 use crate::signals::Signals;
-use crate::spawn::{Started, reap};
 
 /// A container whose command has been executed. Dropped without [`wait`](Self::wait), it is killed and undone, unless it
 /// is detached.
@@ -24,6 +25,8 @@ pub struct Container {
     mechanisms: Mechanisms,
     signals: Signals,
     lifetime: Lifetime,
+    /// Where it is written down, if it was created first and started then.
+    directory: Option<PathBuf>,
     is_reaped: bool,
 }
 
@@ -33,6 +36,7 @@ impl Container {
         mechanisms: Mechanisms,
         signals: Signals,
         lifetime: Lifetime,
+        directory: Option<&Path>,
     ) -> Self {
         Self {
             pid: started.pid,
@@ -43,6 +47,7 @@ impl Container {
             mechanisms,
             signals,
             lifetime,
+            directory: directory.map(Path::to_owned),
             is_reaped: false,
         }
     }
@@ -58,7 +63,7 @@ impl Container {
     }
 
     /// Waits for the end, passing signals on and, with a terminal, what is typed and shown; then undoes every
-    /// mechanism, in reverse order.
+    /// mechanism, in reverse order. A container that is detached is left to [`undo`](crate::undo()).
     ///
     /// # Errors
     /// The first mechanism that could not be undone; the others have been nevertheless.
@@ -132,8 +137,15 @@ impl Container {
             code: ended.map_or(kit::error::FAILED, Ended::code),
             notes: Vec::new(),
         };
-        let count = self.mechanisms.len();
-        self.mechanisms.undo(count, &mut exit).map(|()| exit)
+        // One that is detached has given all that it made to what is written down: see [`undo`](crate::undo()).
+        if !self.lifetime.is_detached() {
+            let count = self.mechanisms.len();
+            self.mechanisms.undo(count, &mut exit)?;
+            if let Some(directory) = &self.directory {
+                leftover::forget(directory)?;
+            }
+        }
+        Ok(exit)
     }
 }
 
@@ -152,6 +164,25 @@ impl Drop for Container {
         if !self.is_reaped && !self.lifetime.is_detached() {
             let _ = pidfd_send_signal(&self.pidfd, libc::SIGKILL);
             let _ = self.end();
+        }
+    }
+}
+
+/// A process that has executed its command, or waits at the second gate.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) pid: Pid,
+    pub(crate) pidfd: OwnedFd,
+    /// The master side of its terminal, if we are to drive it, and whether our standard input is typed into it.
+    pub(crate) terminal: Option<(OwnedFd, bool)>,
+}
+
+/// Waits for the child's end, however often a signal interrupts.
+pub(crate) fn reap(pid: Pid) -> Option<Ended> {
+    loop {
+        match wait(Some(pid), 0) {
+            Err(Errno::EINTR) => {}
+            other => return other.ok().flatten().map(|(_, ended)| ended),
         }
     }
 }

@@ -5,11 +5,9 @@
 //!    `sleep` that is PID 1 cannot be terminated. The command is PID 2, and can.
 //! 3. **End.** When it exits, the kernel kills all that is left in the namespace; so it exits when the command has.
 
-use kit::sys::process::wait;
+use kit::sys::process::{exit, wait};
 use nix::errno::Errno;
 use nix::unistd::Pid;
-
-use crate::child::exit;
 
 // ANCHOR: init
 /// Runs as init for `command` and exits with its exit code. All signals are blocked since before the clone, so none

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 
 use crate::gate::Gate;
-use crate::mechanism::Plan;
+use crate::plan::Plan;
 
 /// Handed from one mechanism's `enter` to the next one's.
 #[derive(Debug)]

@@ -12,7 +12,8 @@ use nix::unistd::Pid;
 
 use crate::inside::Inside;
 use crate::kind::Kind;
-use crate::mechanism::{Mechanism, Plan};
+use crate::mechanism::Mechanism;
+use crate::plan::Plan;
 use crate::stage::Stage;
 
 /// Joins every namespace in which a process differs from us.

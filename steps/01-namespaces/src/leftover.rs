@@ -12,7 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
-use crate::mechanism::Exit;
+use crate::exit::Exit;
 use crate::process::Program;
 
 /// What one mechanism has made.

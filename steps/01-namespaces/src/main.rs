@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use kit::Result;
-use namespaces::Mechanisms;
-use namespaces::cli::{EnterOptions, RunOptions, push_terminal, run};
+use kit::id::Id;
+use namespaces::cli::{JoinOptions, NamespaceOptions, ProcessOptions, StartOptions, run};
+use namespaces::{Defaults, Mechanisms, Process, Terminal};
 
 /// Run a command in namespaces of its own, or enter those of a running one.
 #[derive(Parser)]
@@ -23,6 +24,26 @@ enum Action {
     Enter(EnterOptions),
 }
 
+// ANCHOR: options
+#[derive(Args)]
+struct RunOptions {
+    #[command(flatten)]
+    namespaces: NamespaceOptions,
+    #[command(flatten)]
+    start: StartOptions,
+    #[command(flatten)]
+    process: ProcessOptions,
+}
+// ANCHOR_END: options
+
+#[derive(Args)]
+struct EnterOptions {
+    #[command(flatten)]
+    join: JoinOptions,
+    #[command(flatten)]
+    process: ProcessOptions,
+}
+
 fn main() -> ExitCode {
     let result = match kit::program::parse::<Cli>().map(|cli| cli.action) {
         Ok(Action::Run(options)) => run_container(&options),
@@ -34,16 +55,23 @@ fn main() -> ExitCode {
 
 // ANCHOR: list
 fn run_container(options: &RunOptions) -> Result<ExitCode> {
-    let namespaces = options.namespaces()?;
-    let command = options.command(&namespaces.hostname)?;
-    let mut mechanisms: Mechanisms = vec![Box::new(namespaces)];
-    push_terminal(&mut mechanisms, &options.process);
-    run(&command, mechanisms, options.pid_file.as_deref())
+    let id = Id::random()?.short();
+    let namespaces = options.namespaces.namespaces(&id)?;
+    let wanted = options.process.wanted(&namespaces.hostname, &options.start)?;
+    let process = Process::new(&wanted, &Defaults::default());
+    let streams = options.process.streams();
+    let mechanisms = Mechanisms::new()
+        .and(namespaces)
+        .and_if(Terminal::of(&process, &streams));
+    run(&process, streams, mechanisms, options.start.pid_file.as_deref())
 }
 // ANCHOR_END: list
 
 fn enter_container(options: &EnterOptions) -> Result<ExitCode> {
-    let mut mechanisms: Mechanisms = vec![Box::new(options.join())];
-    push_terminal(&mut mechanisms, &options.process);
-    run(&options.command()?, mechanisms, None)
+    let process = Process::new(&options.process.entering()?, &Defaults::default());
+    let streams = options.process.streams();
+    let mechanisms = Mechanisms::new()
+        .and(options.join.join())
+        .and_if(Terminal::of(&process, &streams));
+    run(&process, streams, mechanisms, None)
 }

@@ -2,7 +2,9 @@
 
 use kit::{Error, Result};
 
-use crate::mechanism::{Exit, Mechanism, Plan};
+use crate::exit::Exit;
+use crate::mechanism::Mechanism;
+use crate::plan::Plan;
 use crate::stage::Stage;
 
 /// The ordered list of a container's mechanisms. In which order they are added does not matter: each says where it
@@ -20,13 +22,20 @@ impl Mechanisms {
         Self::default()
     }
 
+    /// And this one.
+    #[must_use]
+    pub fn and(mut self, mechanism: impl Mechanism + 'static) -> Self {
+        self.list.push(Box::new(mechanism));
+        self
+    }
+
     /// And this one, if there is one.
     #[must_use]
-    pub fn and<M: Mechanism + 'static>(mut self, mechanism: impl Into<Option<M>>) -> Self {
-        if let Some(mechanism) = mechanism.into() {
-            self.list.push(Box::new(mechanism));
+    pub fn and_if(self, mechanism: Option<impl Mechanism + 'static>) -> Self {
+        match mechanism {
+            Some(mechanism) => self.and(mechanism),
+            None => self,
         }
-        self
     }
 
     // ANCHOR: sort
@@ -160,7 +169,7 @@ mod tests {
             .and(At("hook", &[Stage::Mounted]))
             .and(At("namespaces", &[Stage::Namespaces]))
             .and(At("other hook", &[Stage::Mounted]))
-            .and(None::<At>);
+            .and_if(None::<At>);
         list.sort().unwrap();
         assert_eq!(
             format!("{list:?}"),

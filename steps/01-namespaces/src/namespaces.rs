@@ -15,7 +15,8 @@ use nix::unistd::{sethostname, write};
 
 use crate::inside::Inside;
 use crate::kind::Kind;
-use crate::mechanism::{Child, Mechanism, Plan};
+use crate::mechanism::{Child, Mechanism};
+use crate::plan::Plan;
 use crate::stage::Stage;
 use crate::userns::UserNamespace;
 

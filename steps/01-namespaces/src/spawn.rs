@@ -6,20 +6,22 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use kit::error::Kind;
-use kit::sys::process::{Cloned, Ended, clone3, is_single_threaded, wait};
+use kit::sys::process::{Cloned, Ended, clone3, is_single_threaded};
 use kit::{Error, Result, marker};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 use nix::unistd::Pid;
 
 use crate::child;
-use crate::container::Container;
+use crate::container::{Container, Started, reap};
+use crate::exit::Exit;
 use crate::gate::{EMPTY, Gate, LAST_STEP, Word};
 use crate::leftover::{Leftover, Record};
 use crate::lifetime::Lifetime;
-use crate::mechanism::{Child, Exit, Mechanism, Plan, Question};
+use crate::mechanism::{Child, Mechanism, Question};
 use crate::mechanisms::Mechanisms;
-use crate::process::{Prepared, Process};
+use crate::plan::Plan;
+use crate::process::Process;
 use crate::second;
 use crate::signals::Signals;
 use crate::streams::{self, Streams};
@@ -98,7 +100,7 @@ fn begin(
         prepared: 0,
     };
     match beginning.run(streams, &mut mechanisms) {
-        Ok(started) => Ok(Container::new(started, mechanisms, signals, lifetime)),
+        Ok(started) => Ok(Container::new(started, mechanisms, signals, lifetime, directory)),
         Err(error) => {
             let prepared = beginning.prepared;
             // The error that led here is the one to report, not one of these.
@@ -106,15 +108,6 @@ fn begin(
             Err(error)
         }
     }
-}
-
-/// A process that has executed its command, or waits at the second gate.
-#[derive(Debug)]
-pub(crate) struct Started {
-    pub(crate) pid: Pid,
-    pub(crate) pidfd: OwnedFd,
-    /// The master side of its terminal, if we are to drive it, and whether our standard input is typed into it.
-    pub(crate) terminal: Option<(OwnedFd, bool)>,
 }
 
 struct Beginning<'a> {
@@ -143,7 +136,7 @@ impl Beginning<'_> {
         let second = self.directory.map(second::listen_in).transpose()?;
         let (gate, theirs) =
             Gate::pair().map_err(|errno| Error::sys("make the start socket", "", errno))?;
-        let (pid, pidfd) = clone(&plan, || {
+        let Some((pid, pidfd)) = clone(&plan)? else {
             child::run(child::Birth {
                 process: self.process,
                 ready: &ready,
@@ -154,7 +147,7 @@ impl Beginning<'_> {
                 gate: theirs,
                 second: second.as_ref().map(AsFd::as_fd),
             })
-        })?;
+        };
         let handshake = Handshake {
             child: Child {
                 pid,
@@ -183,24 +176,19 @@ impl Beginning<'_> {
     }
 }
 
-/// The clone; the child, which does `live`, never comes back from here.
-fn clone(plan: &Plan, live: impl FnOnce() -> std::convert::Infallible) -> Result<(Pid, OwnedFd)> {
+/// The clone: what the parent knows of the child; `None` in the child.
+fn clone(plan: &Plan) -> Result<Option<(Pid, OwnedFd)>> {
     marker("spawn", "clone");
     let back = plan.pid_namespace.as_ref().map(join_pid_namespace);
     let back = back.transpose()?;
     // SAFETY: `begin` has checked that this process has one thread.
     let cloned = unsafe { clone3(plan.flags, plan.cgroup.as_ref().map(AsFd::as_fd)) };
-    match cloned {
-        Ok(Cloned::Child) => match live() {},
-        cloned => {
-            if let Some(back) = back {
-                set_pid_namespace(&back)?;
-            }
-            match cloned.map_err(|errno| clone_error(plan, errno))? {
-                Cloned::Parent(pid, pidfd) => Ok((pid, pidfd)),
-                Cloned::Child => unreachable!("it lives above"),
-            }
-        }
+    if let (Some(back), false) = (back, matches!(cloned, Ok(Cloned::Child))) {
+        set_pid_namespace(&back)?;
+    }
+    match cloned.map_err(|errno| clone_error(plan, errno))? {
+        Cloned::Parent(pid, pidfd) => Ok(Some((pid, pidfd))),
+        Cloned::Child => Ok(None),
     }
 }
 
@@ -335,16 +323,6 @@ fn died_early(error: Error, ended: Option<Ended>) -> Error {
             "somebody killed it, or the kernel did for want of memory: `dmesg | tail` says which",
         ),
         _ => error,
-    }
-}
-
-/// Waits for the child's end, however often a signal interrupts.
-pub(crate) fn reap(pid: Pid) -> Option<Ended> {
-    loop {
-        match wait(Some(pid), 0) {
-            Err(Errno::EINTR) => {}
-            other => return other.ok().flatten().map(|(_, ended)| ended),
-        }
     }
 }
 

@@ -15,7 +15,8 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, fstat};
 
 use crate::inside::Inside;
-use crate::mechanism::{Mechanism, Plan};
+use crate::mechanism::Mechanism;
+use crate::plan::Plan;
 use crate::process::Process;
 use crate::stage::Stage;
 use crate::streams::{Console, Streams};

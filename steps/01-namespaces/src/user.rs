@@ -5,7 +5,8 @@ use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, fchown, setgroups, setresgid, setresuid};
 
 use crate::account::Account;
-use crate::mechanism::{Mechanism, Plan};
+use crate::mechanism::Mechanism;
+use crate::plan::Plan;
 use crate::process::Process;
 use crate::stage::Stage;
 

@@ -107,7 +107,7 @@ fn at_mount(kind: &str, errno: Errno) -> Option<&'static str> {
         }
         (_, Errno::EPERM) => {
             "mounting needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace, and for this file system \
-             in the one that owns what it shows (user_namespaces(7)): run it with sudo, or add --user"
+             in the one that owns what it shows (user_namespaces(7)): run it with sudo, or add --userns"
         }
         (_, Errno::ENODEV) => {
             "the kernel was built without this file system (/proc/filesystems lists what it has), or, in a container, \
@@ -183,7 +183,7 @@ fn anywhere(errno: Errno) -> Option<&'static str> {
         }
         Errno::ENOMEM => "the kernel has no memory left for another mount",
         Errno::EPERM => {
-            "this needs root or, with --user, a user namespace; a security module may also forbid it"
+            "this needs root or, with --userns, a user namespace; a security module may also forbid it"
         }
         Errno::EMFILE | Errno::ENFILE => "too many open files: `ulimit -n`",
         _ => return None,

@@ -60,7 +60,7 @@ fn a_container_runs_in_a_container() {
     assert_eq!(succeed(&outer, &options, script), "second\n2\n1:3\n");
 
     // The masks around us keep the kernel from showing a whole /proc to another user namespace.
-    let script = "rootfs run --user --rootfs /inner true";
+    let script = "rootfs run --userns --rootfs /inner true";
     let output = inside(&outer, &options, script).output().assert_code(125);
     assert!(
         output
@@ -98,7 +98,7 @@ fn plan_needs_no_privilege() {
     assert_eq!(line("/"), format!("{} bind ro", root.display()));
     assert_eq!(line("/data"), format!("{} bind ro", data.display()));
 
-    let rows: serde_json::Value = serde_json::from_str(&plan(&["--json", "--user"])).unwrap();
+    let rows: serde_json::Value = serde_json::from_str(&plan(&["--json", "--userns"])).unwrap();
     let null = rows
         .as_array()
         .unwrap()

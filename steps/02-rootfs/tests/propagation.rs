@@ -260,8 +260,8 @@ fn a_root_that_is_shared() {
 }
 
 fn a_user_namespace_follows_only() {
-    assert_eq!(seen("--user --bind $S:/s:rslave"), "no\nyes\n");
-    let said = on_a_shared_host("! $ROOTFS run $R --user --bind $S:/s:rshared true 2>&1")
+    assert_eq!(seen("--userns --bind $S:/s:rslave"), "no\nyes\n");
+    let said = on_a_shared_host("! $ROOTFS run $R --userns --bind $S:/s:rshared true 2>&1")
         .assert_code(0)
         .out();
     assert!(

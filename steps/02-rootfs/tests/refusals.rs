@@ -89,7 +89,7 @@ fn a_directory_that_may_not_be_searched() {
     let program = program_for_all();
     let run = || {
         Run::new(&program)
-            .args(["run", "--user", "--rootfs"])
+            .args(["run", "--userns", "--rootfs"])
             .arg(&root)
             .arg("true")
             .user(1000)
@@ -223,7 +223,7 @@ fn an_ordinary_user_without_user() {
             .user(1000),
     );
     assert!(
-        error.contains("(EPERM)") && error.contains("--user"),
+        error.contains("(EPERM)") && error.contains("--userns"),
         "{error}"
     );
 }

@@ -78,7 +78,7 @@ fn root_of_the_user() -> PathBuf {
 
 fn as_user(root: &Path, options: &[&str], script: &str) -> Run {
     let run = Run::new(program_for_all())
-        .args(["run", "--user", "--rootfs"])
+        .args(["run", "--userns", "--rootfs"])
         .arg(root);
     run.args(options).args(["sh", "-c", script]).user(USER)
 }
@@ -187,7 +187,7 @@ fn shared_namespaces_bring_the_hosts_file_systems() {
 fn root_with_user_is_mapped_to_itself() {
     let root = busybox_root();
     let run = Run::new(bin("rootfs"))
-        .args(["run", "--user", "--rootfs"])
+        .args(["run", "--userns", "--rootfs"])
         .arg(&root);
     let run = run.args(["sh", "-c", "id -u; stat -c %t:%T /dev/zero; touch /etc/x"]);
     assert_eq!(run.output().assert_code(0).out(), "0\n1:5\n");
@@ -196,7 +196,7 @@ fn root_with_user_is_mapped_to_itself() {
 /// "Mount too revealing": the kernel gives a user namespace no new sysfs where parts of the old one are covered.
 fn a_covered_sys_is_taken_as_it_is() {
     let root = busybox_root();
-    let script = "mount -t tmpfs none /sys/kernel && exec $1 run --user --rootfs $0 cat /proc/self/mountinfo";
+    let script = "mount -t tmpfs none /sys/kernel && exec $1 run --userns --rootfs $0 cat /proc/self/mountinfo";
     let run = Run::new("unshare")
         .args(["--mount", "sh", "-c", script])
         .arg(&root)

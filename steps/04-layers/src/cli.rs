@@ -101,7 +101,7 @@ pub struct UnpackOptions {
     /// A tar archive, plain or compressed with gzip or zstd [default: standard input]
     pub archive: Option<PathBuf>,
 
-    /// For containers with `run --user`, whose overlayfs keeps its marks elsewhere
+    /// For containers with `run --userns`, whose overlayfs keeps its marks elsewhere
     #[arg(long)]
     pub user: bool,
 
@@ -164,7 +164,7 @@ pub struct PackOptions {
     /// The layer
     pub directory: PathBuf,
 
-    /// It was written by containers with `run --user`
+    /// It was written by containers with `run --userns`
     #[arg(long)]
     pub user: bool,
 }
@@ -197,7 +197,7 @@ pub struct DiffOptions {
     /// The layers below it, the bottom first
     pub layer: Vec<PathBuf>,
 
-    /// They belong to containers with `run --user`
+    /// They belong to containers with `run --userns`
     #[arg(long)]
     pub user: bool,
 }

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use nix::errno::Errno;
 use nix::unistd::Pid;
 
-use super::process::{Cloned, clone3, is_single_threaded};
+use super::process::{Cloned, clone3, exit, is_single_threaded};
 
 /// Exit code of a child whose function panicked; the panic's message is on stderr.
 pub const PANICKED: u8 = 101;
@@ -27,8 +27,7 @@ pub fn branch(flags: u64, body: impl FnOnce() -> u8) -> nix::Result<(Pid, OwnedF
         Cloned::Child => {
             // Nothing may unwind into what the parent was doing when it forked.
             let code = catch_unwind(AssertUnwindSafe(body)).unwrap_or(PANICKED);
-            // SAFETY: ends the process at once; no destructor of the parent's runs a second time.
-            unsafe { libc::_exit(code.into()) }
+            exit(code)
         }
     }
 }

@@ -11,7 +11,7 @@ use nix::unistd::{Pid, getpid};
 
 use super::check;
 use super::descriptor::close_range;
-use super::process::{is_single_threaded, pidfd_open, pidfd_send_signal};
+use super::process::{exit, is_single_threaded, pidfd_open, pidfd_send_signal};
 
 /// A process that waits for our death. Dropped, it is dismissed: killed and reaped, without having done its work.
 #[derive(Debug)]
@@ -95,8 +95,7 @@ fn live(parent: &OwnedFd, duties: Duties<'_, impl FnOnce(), impl FnOnce()>) -> !
         wait_for_end(parent.as_fd());
         (duties.then)();
     }));
-    // SAFETY: ends the process at once; nothing of it is used afterwards.
-    unsafe { libc::_exit(i32::from(done.is_err())) }
+    exit(done.is_err().into())
 }
 
 /// A pidfd is readable once its process has ended (pidfd_open(2)).

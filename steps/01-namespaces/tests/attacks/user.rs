@@ -61,7 +61,7 @@ fn leaving_a_group_that_is_kept_out() {
 
     let drop_and_read = format!("setpriv --clear-groups {cat} || {cat}");
     let output = as_user(copy())
-        .args(["run", "--user", "--", "sh", "-c", &drop_and_read])
+        .args(["run", "--userns", "--", "sh", "-c", &drop_and_read])
         .output();
     assert!(!output.out().contains("swordfish"), "{output}");
     assert!(output.err().contains("setgroups"), "{output}");
@@ -77,7 +77,7 @@ const REACH: &str =
 fn reaching_for_init() {
     let script = format!("set 1 1; {REACH}");
     let output = as_user(copy())
-        .args(["run", "--user", "--", "sh", "-c", &script])
+        .args(["run", "--userns", "--", "sh", "-c", &script])
         .output();
     assert_eq!(output.out(), "", "{output}");
     assert!(output.err().contains("Permission denied"), "{output}");
@@ -93,7 +93,7 @@ fn reaching_for_an_entering_process() {
         done; done";
     chown(harness::directory().join("run"), Some(USER), Some(USER)).expect("root may");
     let run = as_user(&copy)
-        .args(["run", "--user", "--pid-file"])
+        .args(["run", "--userns", "--pid-file"])
         .arg(&pid_file)
         .args(["--", "sh", "-c", watch]);
     let container = run.spawn();

@@ -103,7 +103,7 @@ fn enter_joins_every_namespace() {
     let all = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
     for options in [
         &[][..],
-        &["--user", "--boottime", "1000"],
+        &["--userns", "--boottime", "1000"],
         &["--share", "net"],
         &["--no-init"],
     ] {

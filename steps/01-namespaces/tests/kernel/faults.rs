@@ -12,7 +12,7 @@ pub(crate) fn tests() -> Vec<Test> {
             if role == Role::Command && options.contains(&"--no-init") {
                 continue;
             }
-            let needs: &[Need] = if options.contains(&"--user") {
+            let needs: &[Need] = if options.contains(&"--userns") {
                 USER
             } else {
                 ROOT
@@ -32,7 +32,7 @@ const USER: &[Need] = &[Need::Root, Need::UserNamespaces];
 const OPTIONS: [(&str, &[&str]); 4] = [
     ("plain", &[]),
     ("without_init", &["--no-init"]),
-    ("in_a_user_namespace", &["--user", "--boottime", "1"]),
+    ("in_a_user_namespace", &["--userns", "--boottime", "1"]),
     ("with_a_terminal", &["-t"]),
 ];
 

@@ -158,7 +158,7 @@ fn the_end_of_the_command_is_the_end_of_all() {
 }
 
 fn the_end_of_the_parent_is_the_end_of_all() {
-    for options in [&[][..], &["--no-init"], &["--user"]] {
+    for options in [&[][..], &["--no-init"], &["--userns"]] {
         let census = Census::take();
         let running = container(options)
             .args(["--", "sh", "-c", "setsid sleep 1000 & echo ready; wait"])

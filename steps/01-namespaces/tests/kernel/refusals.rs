@@ -139,7 +139,7 @@ fn bad_values_are_refused() {
 fn contradictions_are_refused() {
     for (arguments, part) in [
         (
-            &["--share", "user", "--user", "--", "true"][..],
+            &["--share", "user", "--userns", "--", "true"][..],
             "--share user contradicts",
         ),
         (
@@ -172,7 +172,7 @@ fn not_root_is_told_what_to_do() {
         .output();
     let output = refused(output, 125, "Operation not permitted (EPERM)");
     assert!(
-        output.err().contains("sudo") && output.err().contains("--user"),
+        output.err().contains("sudo") && output.err().contains("--userns"),
         "{output}"
     );
     let output = Run::new(&bin)
@@ -186,7 +186,7 @@ fn not_root_is_told_what_to_do() {
 /// The stage is a user namespace of the test's own, whose limit is its own: the machine is not changed.
 fn forbidden_user_namespaces_are_explained() {
     let census = Census::take();
-    let script = "echo 0 >/proc/sys/user/max_user_namespaces && exec \"$BIN\" run --user -- true";
+    let script = "echo 0 >/proc/sys/user/max_user_namespaces && exec \"$BIN\" run --userns -- true";
     let stage = Run::new("unshare").args(["--user", "--map-root-user", "sh", "-c", script]);
     let output = refused(
         stage.env("BIN", bin("namespaces")).output(),
@@ -213,7 +213,7 @@ fn no_more_processes_is_explained() {
     let run = Run::new("prlimit")
         .arg("--nproc=1")
         .arg(bin_for_all())
-        .args(["run", "--user", "--", "true"])
+        .args(["run", "--userns", "--", "true"])
         .user(54321);
     let output = refused(run.output(), 125, "(EAGAIN)");
     assert!(output.err().contains("ulimit -u"), "{output}");

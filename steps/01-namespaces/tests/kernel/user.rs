@@ -65,7 +65,7 @@ fn words(text: &str) -> Vec<&str> {
 
 fn root_inside_is_the_caller_outside() {
     let output = container(&[
-        "--user",
+        "--userns",
         "--",
         "sh",
         "-c",
@@ -139,7 +139,7 @@ fn nobody_may_have_a_container_too() {
     let script = "id -u; hostname; cd /proc; echo [0-9]*";
     let options = [
         "run",
-        "--user",
+        "--userns",
         "--hostname",
         "box",
         "--",
@@ -162,7 +162,7 @@ fn nobody_may_enter_their_own_container() {
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).unwrap();
     let (program, pid_file) = (bin_for_all(), directory.join("pid"));
     let running = Run::new(&program)
-        .args(["run", "--user", "--pid-file"])
+        .args(["run", "--userns", "--pid-file"])
         .arg(&pid_file)
         .args(["--", "sh", "-c", "echo ready; exec sleep 1000"])
         .user(NOBODY)
@@ -180,7 +180,7 @@ fn nobody_may_enter_their_own_container() {
 
 /// CVE-2014-8989: who may leave a group may go where that group is kept out.
 fn setgroups_is_denied_without_privilege() {
-    let options = ["run", "--user", "--", "cat", "/proc/self/setgroups"];
+    let options = ["run", "--userns", "--", "cat", "/proc/self/setgroups"];
     let output = Run::new(bin_for_all()).args(options).user(NOBODY).output();
     assert_eq!(output.assert_code(0).out(), "deny\n");
 }
@@ -188,7 +188,7 @@ fn setgroups_is_denied_without_privilege() {
 fn all_kinds_at_once() {
     let options = [
         "run",
-        "--user",
+        "--userns",
         "--boottime",
         "100",
         "--",

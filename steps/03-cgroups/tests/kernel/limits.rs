@@ -308,7 +308,7 @@ fn all_limits_together() {
 }
 
 fn a_user_namespace_is_limited_too() {
-    let output = container(&["--user", "--memory", "32m"], EAT)
+    let output = container(&["--userns", "--memory", "32m"], EAT)
         .output()
         .assert_code(137);
     assert_eq!(output.err(), format!("killed by the kernel: {WHY}"));

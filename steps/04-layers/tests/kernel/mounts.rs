@@ -388,13 +388,13 @@ fn in_a_user_namespace() {
     let two = harness::directory().join("two");
     let file = |path: &str| entry(path.as_bytes(), Kind::File { size: 0 });
     let gone = archive(&[file("bin/.wh.vi"), file("etc/.wh..wh..opq")]);
-    layers(["unpack", "--user"])
+    layers(["unpack", "--userns"])
         .arg(&two)
         .stdin(gone)
         .output()
         .assert_code(0);
     let script = "ls /bin/vi 2>/dev/null || ls /etc; echo x > /new; cat /new; rm /bin/cat; id -u";
-    assert_eq!(prints(&[&base, &two], &["--user"], script), "x\n0\n");
+    assert_eq!(prints(&[&base, &two], &["--userns"], script), "x\n0\n");
     assert_eq!(count(&writable()), 0);
 }
 
@@ -455,13 +455,13 @@ fn as_an_ordinary_user() {
         output.assert_code(0).out()
     };
     program("unpack base ../base.tar");
-    program("run --user --layer base rm /bin/vi");
+    program("run --userns --layer base rm /bin/vi");
     assert_eq!(count(&data.join("writable")), 0);
-    program("run --user --layer base sh -c 'mkdir /closed; chmod 0 /closed; ls -d /bin/vi'");
+    program("run --userns --layer base sh -c 'mkdir /closed; chmod 0 /closed; ls -d /bin/vi'");
     assert_eq!(count(&data.join("writable")), 0);
     shell(&here, "mkdir upper work; chown 65534:65534 upper work");
     program(
-        "run --user --layer base --upper upper --work work sh -c 'rm /bin/vi; rm -r /etc; mkdir /etc'",
+        "run --userns --layer base --upper upper --work work sh -c 'rm /bin/vi; rm -r /etc; mkdir /etc'",
     );
     let diff = program("diff upper base");
     assert!(

@@ -41,7 +41,7 @@ pub struct RunOptions {
     #[arg(long, value_name = "COMMAND")]
     pub entrypoint: Option<OsString>,
 
-    /// Run the command as this user, by name or number (long, --user makes a user namespace, as in step 01)
+    /// Run the command as this user, by name or number (long, --userns makes a user namespace, as in step 01)
     #[arg(
         id = "account",
         short = 'u',
@@ -272,7 +272,7 @@ impl Runnable {
 /// Docker's `--user` takes a name, and step 01's, which was there before there were images, none.
 fn mistaken_user(error: Error, word: &str) -> Error {
     let also = format!(
-        "--user makes a user namespace and takes no name, so {word} was taken for the image; `-u {word}` makes it the user"
+        "--userns makes a user namespace and takes no name, so {word} was taken for the image; `-u {word}` makes it the user"
     );
     let hint = match error.hint_text() {
         Some(hint) => format!("{hint}; or: {also}"),

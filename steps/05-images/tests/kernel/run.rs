@@ -323,13 +323,13 @@ fn a_volume_is_writable_where_the_root_is_not() {
 
 fn a_user_namespace_is_no_user() {
     busybox("app", &[]);
-    let output = run(&["--pull", "never", "--user", "nobody", "app", "id"]).assert_code(125);
+    let output = run(&["--pull", "never", "--userns", "nobody", "app", "id"]).assert_code(125);
     assert!(
         output.err().contains("`-u nobody` makes it the user"),
         "{output}"
     );
     assert_eq!(
-        run(&["--user", "app", "id", "-u"]).assert_code(0).out(),
+        run(&["--userns", "app", "id", "-u"]).assert_code(0).out(),
         "0\n"
     );
 }

@@ -45,7 +45,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         id: "user",
-        asks: "--user gives a user namespace in which it is root",
+        asks: "--userns gives a user namespace in which it is root",
         run: user,
     },
     Check {
@@ -210,7 +210,7 @@ fn end(mut child: Child) -> Outcome {
 
 fn user() -> Outcome {
     let ran = run(&[
-        "--user",
+        "--userns",
         "sh",
         "-c",
         "readlink /proc/self/ns/user; id -u; cat /proc/self/uid_map",
@@ -222,20 +222,20 @@ fn user() -> Outcome {
             .first()
             .is_some_and(|inside| inside.starts_with("user:") && *inside != outside),
         "shared-user",
-        "with --user, /proc/self/ns/user is {:?}, and the host's is {outside} {}",
+        "with --userns, /proc/self/ns/user is {:?}, and the host's is {outside} {}",
         lines.first().unwrap_or(&""),
         ran.err
     );
     ensure!(
         lines.get(1) == Some(&"0"),
         "not-root",
-        "with --user the command is user {:?}",
+        "with --userns the command is user {:?}",
         lines.get(1)
     );
     ensure!(
         lines.get(2).is_some_and(|map| map.trim().starts_with('0')),
         "no-map",
-        "with --user the uid_map is {:?}",
+        "with --userns the uid_map is {:?}",
         lines.get(2)
     );
     Ok(())
