@@ -297,9 +297,7 @@ impl<'a> Way<'a> {
         for (stage, index) in self.birth.mechanisms.sealing() {
             let mechanism = self.birth.mechanisms.get(index);
             marker(mechanism.name(), "seal");
-            mechanism
-                .seal(stage)
-                .map_err(|failure| (index, failure))?;
+            mechanism.seal(stage).map_err(|failure| (index, failure))?;
             is_sealed = true;
         }
         if is_sealed && (self.birth.process.init || !self.birth.plan.lifetime.is_detached()) {

@@ -9,9 +9,9 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
 
-use crate::lifetime::Lifetime;
 use crate::exit::Exit;
 use crate::leftover;
+use crate::lifetime::Lifetime;
 use crate::mechanisms::Mechanisms;
 use crate::pump::Pump;
 use crate::signals::Signals;

@@ -189,8 +189,11 @@ fn wait_for_end(process: &OwnedFd, patience: PollTimeout) -> Result<()> {
         match poll(&mut set, patience) {
             Err(Errno::EINTR) => {}
             Ok(0) => {
-                return Err(Error::new("the container's first process outlives SIGKILL")
-                    .hint("it hangs in the kernel, for a disk or a server: `ps` shows it in state D"));
+                return Err(
+                    Error::new("the container's first process outlives SIGKILL").hint(
+                        "it hangs in the kernel, for a disk or a server: `ps` shows it in state D",
+                    ),
+                );
             }
             Ok(_) => return Ok(()),
             Err(errno) => return Err(Error::sys("wait for the container", "", errno)),

@@ -70,7 +70,9 @@ impl Mechanisms {
                 self.get(one).name(),
                 self.get(other).name()
             ))
-            .hint("a container has one mechanism of each kind: leave one of the two out of the list")),
+            .hint(
+                "a container has one mechanism of each kind: leave one of the two out of the list",
+            )),
             _ => Ok(()),
         }
     }
@@ -198,10 +200,18 @@ mod tests {
             .and(At("one", &[Stage::Pivot]))
             .and(At("other", &[Stage::Pivot]));
         let error = two.plan().unwrap_err().to_string();
-        assert_eq!(error, "one and other both want to be Pivot of the container");
+        assert_eq!(
+            error,
+            "one and other both want to be Pivot of the container"
+        );
         for stages in [&[][..], &[Stage::Pivot, Stage::Mounts]] {
             let error = Mechanisms::new().and(At("lost", stages)).plan();
-            assert!(error.unwrap_err().to_string().starts_with("lost does not say"));
+            assert!(
+                error
+                    .unwrap_err()
+                    .to_string()
+                    .starts_with("lost does not say")
+            );
         }
     }
 }

@@ -182,10 +182,11 @@ impl Namespaces {
         for (kind, namespace) in &self.joined {
             let name = kind.file();
             if self.has(*kind) || self.joined.iter().filter(|(k, _)| k == kind).count() > 1 {
-                return Err(Error::new(format!(
-                    "the {name} namespace cannot be two at once"
-                ))
-                .hint("a namespace of each kind is new, kept or joined, and only one of these"));
+                return Err(
+                    Error::new(format!("the {name} namespace cannot be two at once")).hint(
+                        "a namespace of each kind is new, kept or joined, and only one of these",
+                    ),
+                );
             }
             match kit::sys::namespace::kind(namespace) {
                 Ok(found) if found == kind.flag() => {}
@@ -195,8 +196,9 @@ impl Namespaces {
                     )));
                 }
                 Err(errno) => {
-                    return Err(Error::sys("join the namespace", name, errno)
-                        .hint("it takes a file as /proc/PID/ns has them, or one that it was bound to"));
+                    return Err(Error::sys("join the namespace", name, errno).hint(
+                        "it takes a file as /proc/PID/ns has them, or one that it was bound to",
+                    ));
                 }
             }
         }

@@ -20,7 +20,9 @@ pub(crate) fn listen_in(directory: &Path) -> Result<OwnedFd> {
     let fails = |errno| {
         let error = Error::sys("make the second gate in", directory, errno);
         match errno {
-            Errno::EADDRINUSE => error.hint("another container has this directory: each needs one of its own"),
+            Errno::EADDRINUSE => {
+                error.hint("another container has this directory: each needs one of its own")
+            }
             _ => error,
         }
     };

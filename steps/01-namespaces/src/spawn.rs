@@ -100,7 +100,9 @@ fn begin(
         prepared: 0,
     };
     match beginning.run(streams, &mut mechanisms) {
-        Ok(started) => Ok(Container::new(started, mechanisms, signals, lifetime, directory)),
+        Ok(started) => Ok(Container::new(
+            started, mechanisms, signals, lifetime, directory,
+        )),
         Err(error) => {
             let prepared = beginning.prepared;
             // The error that led here is the one to report, not one of these.
@@ -148,6 +150,8 @@ impl Beginning<'_> {
                 second: second.as_ref().map(AsFd::as_fd),
             })
         };
+        // The child's: while we had them open too, we would not hear of its end, nor a starter of it.
+        drop((theirs, second));
         let handshake = Handshake {
             child: Child {
                 pid,

@@ -72,7 +72,11 @@ impl Streams {
             _ => Ok(None),
         };
         Ok(Prepared {
-            standard: [open(input, true)?, open(output, false)?, open(error, false)?],
+            standard: [
+                open(input, true)?,
+                open(output, false)?,
+                open(error, false)?,
+            ],
             console: self.console,
             kept: self.kept,
         })

@@ -26,9 +26,7 @@ pub fn parent(namespace: impl AsFd) -> nix::Result<OwnedFd> {
 /// ENOTTY if it is none.
 pub fn kind(namespace: impl AsFd) -> nix::Result<libc::c_int> {
     // SAFETY: the request takes no argument and returns a number.
-    Errno::result(unsafe {
-        libc::ioctl(namespace.as_fd().as_raw_fd(), NS_GET_NSTYPE as _)
-    })
+    Errno::result(unsafe { libc::ioctl(namespace.as_fd().as_raw_fd(), NS_GET_NSTYPE as _) })
 }
 
 fn ask(namespace: impl AsFd, request: libc::c_ulong) -> nix::Result<OwnedFd> {
