@@ -6,12 +6,12 @@ use kit::Failure;
 use kit::sys::mount::{self, clone_tree, move_mount, set_attributes};
 use nix::errno::Errno;
 
-use crate::inside::{Base, Stage};
+use crate::inside::{Attempt, Base};
 use crate::masks::{self, Veils};
 use crate::mount::{Attributes, Propagation, PropagationKind};
 use crate::plan::{Devices, Entry, FileSystem, MountPlan, What};
 use crate::propagation::{self, Peers};
-use crate::{dev, hints, rootless};
+use crate::{dev, filesystem, hints, rootless};
 
 /// What places are found from: the root, and the mounts of ours that others lie in.
 pub(crate) struct Places<'a, 'p> {
@@ -95,11 +95,11 @@ impl<'a, 'p> Places<'a, 'p> {
             .base(entry.place.base)
             .ok_or(Errno::ENOENT)
             .map_err(failed(hints::FIND_PLACE))?;
-        entry.place.find(base).map_err(|(stage, errno)| {
-            let operation = match stage {
-                Stage::Find => hints::FIND_PLACE,
-                Stage::Make => hints::MAKE_PLACE,
-                Stage::Check => hints::CHECK_PLACE,
+        entry.place.find(base).map_err(|(attempt, errno)| {
+            let operation = match attempt {
+                Attempt::Find => hints::FIND_PLACE,
+                Attempt::Make => hints::MAKE_PLACE,
+                Attempt::Check => hints::CHECK_PLACE,
             };
             failed(operation)(errno)
         })
@@ -163,25 +163,10 @@ fn make(fs: &FileSystem) -> nix::Result<Option<OwnedFd>> {
     if fs.of_the_host {
         return rootless::clone_of_the_host(fs);
     }
-    match new(fs, |_| true) {
+    match filesystem::new(fs, |_| true) {
         Err(errno) => rootless::second_try(fs, errno),
         Ok(mount) => Ok(Some(mount)),
     }
-}
-
-/// A new file system with those of its options that are `wanted`, as a detached mount.
-pub(crate) fn new(fs: &FileSystem, wanted: impl Fn(&[u8]) -> bool) -> nix::Result<OwnedFd> {
-    let context = mount::FileSystem::open(&fs.kind)?;
-    // Without it, mountinfo would show "none".
-    context.set(c"source", &fs.source)?;
-    for (key, value) in &fs.options {
-        match value {
-            _ if !wanted(key.to_bytes()) => {}
-            Some(value) => context.set(key, value)?,
-            None => context.set_flag(key)?,
-        }
-    }
-    context.mount(fs.attributes)
 }
 
 /// Changes a clone, the top first and then the tree. A flag of the old mount(2) would have changed the topmost mount

@@ -1,12 +1,12 @@
 //! What the user adds to a root file system: `--bind SRC:DST[:ro]` and `--tmpfs DST[:OPTIONS]`.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use kit::{Error, Result};
 
-use crate::mount::{Attributes, Mount, Propagation, PropagationKind, Source, c_string};
+use crate::mount::{Attributes, Mount, Propagation, PropagationKind, Source, c_string, clean};
 
 /// A file or directory of the host that appears in the container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,23 +187,6 @@ fn clean_target(target: &[u8]) -> Result<PathBuf, &'static str> {
         return Err("the target is the root itself");
     }
     Ok(clean)
-}
-
-/// The absolute path without `.`, `..` and double slashes, by its letters alone, as Docker cleans a target: `..` takes
-/// away the name before it, and at the root nothing. Whatever symbolic links are on the way are followed later, inside
-/// the container.
-pub(crate) fn clean(path: &Path) -> PathBuf {
-    let mut names: Vec<&[u8]> = Vec::new();
-    for name in path.as_os_str().as_bytes().split(|byte| *byte == b'/') {
-        match name {
-            b"" | b"." => {}
-            b".." => drop(names.pop()),
-            name => names.push(name),
-        }
-    }
-    let mut clean = vec![b'/'];
-    clean.extend(names.join(&b'/'));
-    OsString::from_vec(clean).into()
 }
 
 #[cfg(test)]

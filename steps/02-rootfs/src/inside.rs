@@ -12,10 +12,9 @@ use std::path::Path;
 
 use kit::sys::descriptor::openat2;
 use nix::errno::Errno;
-use nix::sys::stat::{Mode, SFlag, fstat, mkdirat, mknodat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, mkdirat, mknodat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
-use crate::masks;
 use crate::mount::c_string;
 
 /// Where a [`Place`] is found from.
@@ -93,7 +92,7 @@ impl Place {
 
     // ANCHOR: find
     /// The place below `base`, made if it is missing and may be. `None` if it is missing and need not be there.
-    pub(crate) fn find(&self, base: BorrowedFd<'_>) -> Result<Option<OwnedFd>, (Stage, Errno)> {
+    pub(crate) fn find(&self, base: BorrowedFd<'_>) -> Result<Option<OwnedFd>, (Attempt, Errno)> {
         let wanted = match self.missing {
             Missing::Directory => libc::O_DIRECTORY,
             Missing::Skip | Missing::File => 0,
@@ -103,16 +102,17 @@ impl Place {
             Err(Errno::ENOENT | Errno::ENOTDIR) if self.missing == Missing::Skip => {
                 return Ok(None);
             }
-            Err(Errno::ENOENT) => self.make(base).map_err(|errno| (Stage::Make, errno))?,
-            Err(errno) => return Err((Stage::Find, errno)),
+            Err(Errno::ENOENT) => self.make(base).map_err(|errno| (Attempt::Make, errno))?,
+            Err(errno) => return Err((Attempt::Find, errno)),
         };
-        if self.missing == Missing::File
-            && is_directory(&place).map_err(|errno| (Stage::Find, errno))?
-        {
-            return Err((Stage::Find, Errno::EISDIR));
+        if self.missing == Missing::File {
+            let status = fstat(&place).map_err(|errno| (Attempt::Find, errno))?;
+            if is_directory(&status) {
+                return Err((Attempt::Find, Errno::EISDIR));
+            }
         }
         if self.base == Base::Root {
-            check(&place, base).map_err(|errno| (Stage::Check, errno))?;
+            check(&place, base).map_err(|errno| (Attempt::Check, errno))?;
         }
         Ok(Some(place))
     }
@@ -148,7 +148,7 @@ impl Place {
 
 /// What [`Place::find`] was doing when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
+pub(crate) enum Attempt {
     Find,
     Make,
     Check,
@@ -173,8 +173,8 @@ fn make_in(parent: BorrowedFd<'_>, name: &CStr, is_file: bool) -> nix::Result<Ow
     }
 }
 
-fn is_directory(place: &OwnedFd) -> nix::Result<bool> {
-    Ok(masks::is_directory(&fstat(place)?))
+pub(crate) fn is_directory(status: &FileStat) -> bool {
+    SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR
 }
 
 /// A target may be reached by symbolic links of the image, so its name says little. It must not turn out to be the root,
@@ -219,7 +219,7 @@ mod tests {
             base: Base,
             path: &str,
             missing: Missing,
-        ) -> Result<Option<PathBuf>, (Stage, Errno)> {
+        ) -> Result<Option<PathBuf>, (Attempt, Errno)> {
             let root = File::open(self.at("")).unwrap();
             let place = Place::new(base, Path::new(path), missing).find(root.as_fd())?;
             Ok(place.map(|fd| {
@@ -238,9 +238,9 @@ mod tests {
         assert_eq!(made, Some(root.at("a/f")));
         assert!(root.at("a/f").is_file());
         let refused = root.find(Base::Root, "a/f", Missing::Directory);
-        assert_eq!(refused, Err((Stage::Find, Errno::ENOTDIR)));
+        assert_eq!(refused, Err((Attempt::Find, Errno::ENOTDIR)));
         let refused = root.find(Base::Root, "a/b", Missing::File);
-        assert_eq!(refused, Err((Stage::Find, Errno::EISDIR)));
+        assert_eq!(refused, Err((Attempt::Find, Errno::EISDIR)));
         assert_eq!(root.find(Base::Root, "x/y", Missing::Skip), Ok(None));
         assert_eq!(root.find(Base::Root, "a/f/x", Missing::Skip), Ok(None));
     }
@@ -262,7 +262,7 @@ mod tests {
         }
         // A link to nothing cannot be made into a directory.
         let refused = root.find(Base::Root, "away/made", Missing::Directory);
-        assert_eq!(refused, Err((Stage::Make, Errno::ELOOP)));
+        assert_eq!(refused, Err((Attempt::Make, Errno::ELOOP)));
         let outside = root.dir.path().join("outside");
         assert_eq!(fs::read_dir(outside).unwrap().count(), 0);
     }
@@ -274,10 +274,10 @@ mod tests {
         symlink("etc", root.at("proc")).unwrap();
         for base in [Base::Image, Base::Proc] {
             let refused = root.find(base, "proc", Missing::Directory);
-            assert_eq!(refused, Err((Stage::Find, Errno::ELOOP)));
+            assert_eq!(refused, Err((Attempt::Find, Errno::ELOOP)));
         }
         let refused = root.find(Base::Dev, "../outside", Missing::Directory);
-        assert_eq!(refused, Err((Stage::Find, Errno::EXDEV)));
+        assert_eq!(refused, Err((Attempt::Find, Errno::EXDEV)));
     }
 
     #[test]
@@ -285,7 +285,7 @@ mod tests {
         let root = Root::new();
         symlink("/", root.at("link")).unwrap();
         let refused = root.find(Base::Root, "link", Missing::Directory);
-        assert_eq!(refused, Err((Stage::Check, Errno::EBUSY)));
+        assert_eq!(refused, Err((Attempt::Check, Errno::EBUSY)));
     }
 
     #[test]
@@ -293,6 +293,6 @@ mod tests {
         let root = File::open("/").unwrap();
         let place = Place::new(Base::Root, Path::new("proc/sys"), Missing::Skip);
         let refused = place.find(root.as_fd()).map(drop);
-        assert_eq!(refused, Err((Stage::Check, Errno::EPERM)));
+        assert_eq!(refused, Err((Attempt::Check, Errno::EPERM)));
     }
 }

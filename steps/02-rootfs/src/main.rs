@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
+use kit::id::Id;
 use kit::{Error, Result};
-use namespaces::Mechanisms;
-use namespaces::cli::{EnterOptions, push_terminal, run};
-use rootfs::cli::{PlanOptions, RunOptions};
+use namespaces::cli::{JoinOptions, NamespaceOptions, ProcessOptions, StartOptions, run};
+use namespaces::{Defaults, Mechanisms, Process, Terminal};
+use rootfs::Rootfs;
+use rootfs::cli::{RootOptions, table};
 
 /// Run a command in namespaces and a root file system of its own.
 #[derive(Parser)]
@@ -26,6 +28,38 @@ enum Action {
     Plan(PlanOptions),
 }
 
+// ANCHOR: options
+#[derive(Args)]
+struct RunOptions {
+    #[command(flatten)]
+    root: RootOptions,
+    #[command(flatten)]
+    namespaces: NamespaceOptions,
+    #[command(flatten)]
+    start: StartOptions,
+    #[command(flatten)]
+    process: ProcessOptions,
+}
+// ANCHOR_END: options
+
+#[derive(Args)]
+struct EnterOptions {
+    #[command(flatten)]
+    join: JoinOptions,
+    #[command(flatten)]
+    process: ProcessOptions,
+}
+
+#[derive(Args)]
+struct PlanOptions {
+    #[command(flatten)]
+    run: RunOptions,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
 fn main() -> ExitCode {
     let result = match kit::program::parse::<Cli>().map(|cli| cli.action) {
         Ok(Action::Run(options)) => run_container(&options),
@@ -36,27 +70,36 @@ fn main() -> ExitCode {
     kit::program::finish("rootfs", result)
 }
 
+// ANCHOR: list
 fn run_container(options: &RunOptions) -> Result<ExitCode> {
-    let namespaces = options.namespaces()?;
-    let command = options.namespaces.command(&namespaces.hostname)?;
-    let mut mechanisms: Mechanisms = vec![Box::new(namespaces)];
-    if let Some(rootfs) = options.root.rootfs()? {
-        mechanisms.push(Box::new(rootfs));
-    }
-    push_terminal(&mut mechanisms, &options.namespaces.process);
-    run(&command, mechanisms, options.namespaces.pid_file.as_deref())
+    let id = Id::random()?.short();
+    let namespaces = options.namespaces.namespaces(&id)?;
+    let root = options.root.options(None, [])?;
+    let wanted = options.process.wanted(&namespaces.hostname, &options.start)?;
+    let process = Process::new(&wanted, &Defaults::default());
+    let streams = options.process.streams();
+    let mechanisms = Mechanisms::new()
+        .and(namespaces)
+        .and_if(root.map(Rootfs::new))
+        .and_if(Terminal::of(&process, &streams));
+    run(&process, streams, mechanisms, options.start.pid_file.as_deref())
 }
+// ANCHOR_END: list
 
 fn enter_container(options: &EnterOptions) -> Result<ExitCode> {
-    let mut mechanisms: Mechanisms = vec![Box::new(options.join())];
-    push_terminal(&mut mechanisms, &options.process);
-    run(&options.command()?, mechanisms, None)
+    let process = Process::new(&options.process.entering()?, &Defaults::default());
+    let streams = options.process.streams();
+    let mechanisms = Mechanisms::new()
+        .and(options.join.join())
+        .and_if(Terminal::of(&process, &streams));
+    run(&process, streams, mechanisms, None)
 }
 
 fn show_plan(options: &PlanOptions) -> Result<ExitCode> {
-    let table = options.table()?.ok_or_else(|| {
+    let root = options.run.root.options(None, [])?.ok_or_else(|| {
         Error::new("there is nothing to mount").hint("name a root file system with --rootfs DIR")
     })?;
+    let table = table(options.run.namespaces.namespaces("plan")?, &root)?;
     let text = match options.json {
         true => serde_json::to_string_pretty(&table)
             .map_err(|error| Error::new(format!("cannot write the plan as JSON: {error}")))?,

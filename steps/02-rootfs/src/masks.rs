@@ -10,7 +10,7 @@ use kit::sys::mount::{Attributes, FileSystem, clone_tree, move_mount, set_attrib
 use nix::errno::Errno;
 use nix::sys::stat::{FileStat, SFlag, fstat, makedev};
 
-use crate::inside::STRICT;
+use crate::inside::{STRICT, is_directory};
 
 /// What Docker hides (moby, `daemon/pkg/oci/defaults.go`): the host's hardware, memory, keys, and clocks fine enough to
 /// measure its other work by. The per-processor thermal counters are there for the same reason
@@ -135,10 +135,6 @@ pub(crate) fn protect(target: impl AsFd) -> nix::Result<()> {
         read_only,
     )?;
     move_mount(mount, target)
-}
-
-pub(crate) fn is_directory(status: &FileStat) -> bool {
-    file_type(status) == SFlag::S_IFDIR
 }
 
 pub(crate) fn is_device(status: &FileStat, major: u64, minor: u64) -> bool {

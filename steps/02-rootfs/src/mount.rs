@@ -1,13 +1,11 @@
 //! Mounts as data, near the `mounts` of the OCI runtime specification: the list that every container begins with, and
 //! what is added to it. Nothing here touches the system.
 
-use std::ffi::CString;
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use kit::{Error, Result};
-
-use crate::bind::clean;
 
 /// One mount. A list of them is carried out in its order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -344,6 +342,23 @@ fn refuse_to_hide(mount: &Mount) -> Error {
         mount.target.display()
     ))
     .hint("/proc, /dev and /sys are made for every container; a tmpfs can be put elsewhere, /dev/shm included")
+}
+
+/// The absolute path without `.`, `..` and double slashes, by its letters alone, as Docker cleans a target: `..` takes
+/// away the name before it, and at the root nothing. Whatever symbolic links are on the way are followed later, inside
+/// the container.
+pub(crate) fn clean(path: &Path) -> PathBuf {
+    let mut names: Vec<&[u8]> = Vec::new();
+    for name in path.as_os_str().as_bytes().split(|byte| *byte == b'/') {
+        match name {
+            b"" | b"." => {}
+            b".." => drop(names.pop()),
+            name => names.push(name),
+        }
+    }
+    let mut clean = vec![b'/'];
+    clean.extend(names.join(&b'/'));
+    OsString::from_vec(clean).into()
 }
 
 /// Arguments and constants hold no NUL byte, since execve(2) could not have passed one; a text of another origin is cut

@@ -9,13 +9,11 @@ use std::path::{Path, PathBuf};
 
 use kit::{Error, Result};
 
-use crate::bind::clean;
 use crate::hints;
 use crate::inside::{Base, Missing, Place};
-use crate::mount::{self, Attributes, Mount, Propagation, PropagationKind, Source, c_string};
+use crate::mount::{self, Attributes, Mount, Propagation, PropagationKind, Source, c_string, clean};
+use crate::options::{Options, namespace_propagation};
 use crate::pinned::Pinned;
-use crate::propagation::namespace_propagation;
-use crate::rootfs::Options;
 
 /// Everything that is mounted below the root, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,7 +115,7 @@ impl Surroundings {
     /// What the mechanisms before this one have asked for.
     pub fn of(plan: &namespaces::Plan) -> Self {
         Self {
-            user: plan.has(libc::CLONE_NEWUSER),
+            user: plan.own_user,
             pid: plan.has(libc::CLONE_NEWPID),
             network: plan.has(libc::CLONE_NEWNET),
             ipc: plan.has(libc::CLONE_NEWIPC),
@@ -138,7 +136,7 @@ pub fn plan(
     let namespace = namespace_propagation(options);
     let mut planner = Planner {
         surroundings,
-        is_private: namespace.kind == PropagationKind::Private,
+        is_private: namespace == PropagationKind::Private,
         found: Found::default(),
     };
     let mut sources = sources.iter();
@@ -162,7 +160,7 @@ pub fn plan(
         entries,
         read_only: options.read_only,
         propagation: options.propagation,
-        namespace: namespace.kind,
+        namespace,
     })
 }
 

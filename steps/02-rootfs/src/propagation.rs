@@ -15,37 +15,6 @@ use crate::hints;
 use crate::mount::{Mount, Propagation, PropagationKind};
 use crate::pinned::Pinned;
 use crate::plan::{MountPlan, What};
-use crate::rootfs::Options;
-use crate::source::Root;
-
-/// What the mounts of a new mount namespace must be set to for these options, recursively and before anything else:
-/// private; slaves of the host's; or, if it says shared, left as they have been cloned, peers of the host's.
-pub fn namespace_propagation(options: &Options) -> Propagation {
-    // A shared root is shared with the container's own descendants. A slave follows the host below its directory.
-    let follows = matches!(options.root, Root::Directory(_))
-        && options.propagation.kind == PropagationKind::Slave;
-    let root = follows.then_some(PropagationKind::Slave);
-    Propagation::new(strongest(kinds(&options.mounts).chain(root)), true)
-}
-
-/// The same for a root that is private.
-pub(crate) fn of_mounts(mounts: &[Mount]) -> PropagationKind {
-    strongest(kinds(mounts))
-}
-
-fn kinds(mounts: &[Mount]) -> impl Iterator<Item = PropagationKind> {
-    let following = mounts.iter().filter(|mount| mount.follows_the_host());
-    following.filter_map(|mount| Some(mount.propagation?.kind))
-}
-
-fn strongest(kinds: impl Iterator<Item = PropagationKind>) -> PropagationKind {
-    use PropagationKind::{Private, Shared, Slave};
-    kinds.fold(Private, |strongest, kind| match (strongest, kind) {
-        (Shared, _) | (_, Shared) => Shared,
-        (Slave, _) | (_, Slave) => Slave,
-        _ => Private,
-    })
-}
 
 /// Sets it on the mount that `mount` stands for.
 pub(crate) fn set(mount: impl AsFd, propagation: Propagation) -> nix::Result<()> {
@@ -257,33 +226,5 @@ mod tests {
             let found = found.map(|mount| (mount.place, mount.is_shared, mount.is_slave));
             assert_eq!(found, expected, "{id:?}");
         }
-    }
-
-    #[test]
-    fn a_namespace_is_private_unless_somebody_asks() {
-        use PropagationKind::{Private, Shared, Slave};
-        let bind = |word: &str| {
-            Mount::from_options("/x", Some("bind"), Some("/y".as_ref()), [word]).unwrap()
-        };
-        for (words, expected) in [
-            (&[][..], Private),
-            (&["ro", "rprivate", "unbindable"], Private),
-            (&["ro", "rslave"], Slave),
-            (&["slave"], Slave),
-            (&["shared", "rslave"], Shared),
-            (&["rslave", "rshared", "private"], Shared),
-        ] {
-            let mut options = Options::new("/");
-            options.mounts.extend(words.iter().map(|word| bind(word)));
-            let expected = Propagation::new(expected, true);
-            assert_eq!(namespace_propagation(&options), expected, "{words:?}");
-        }
-        // What the container has for itself needs nothing of the host.
-        let mut options = Options::new("/");
-        options.mounts[0].propagation = Propagation::parse(b"shared");
-        options.propagation = Propagation::new(Shared, true);
-        assert_eq!(namespace_propagation(&options).kind, Private);
-        options.propagation = Propagation::new(Slave, true);
-        assert_eq!(namespace_propagation(&options).kind, Slave);
     }
 }

@@ -1,99 +1,28 @@
 //! The mechanism: how a directory becomes the root, and the host's root goes away.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
 
 use kit::sys::mount::{Attributes, clone_tree, move_mount, set_attributes};
 use kit::{Error, Failure, Result};
-use namespaces::{Gate, Mechanism, Plan};
-use nix::errno::Errno;
+use namespaces::{Inside, Mechanism, Plan, Stage};
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, umount2};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{chdir, fchdir, pivot_root};
 
 use crate::apply::Places;
-use crate::mount::{self, Mount, Propagation, PropagationKind, add, default_mounts};
+use crate::mount::{PropagationKind, Source};
+use crate::options::{Options, namespace_propagation};
 use crate::pinned::Pinned;
 use crate::plan::{MountPlan, Surroundings, plan};
 use crate::propagation::{self, Peers};
-use crate::source::{FoundRoot, Handover, Root};
-use crate::{hints, masks, pinned};
-
-/// What the user asks for.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// What becomes the container's root.
-    pub root: Root,
-    /// Whether the root itself cannot be written to; `/dev`, binds and tmpfs can.
-    pub read_only: bool,
-    /// What is mounted below it, in this order.
-    pub mounts: Vec<Mount>,
-    /// Whether mounts made by the host below the root's directory appear in it (`slave`), and whether those that the
-    /// container makes appear in mount namespaces that it makes in turn (`shared`, which is recursive over all mounts if it
-    /// is at all). A mount that another mechanism hands over follows nobody.
-    pub propagation: Propagation,
-    /// Directories of the container that are made if they are missing, after all that is mounted.
-    pub directories: Vec<PathBuf>,
-    /// Paths of the container that show as empty.
-    pub masked: Vec<PathBuf>,
-    /// Paths of the container that cannot be written to.
-    pub read_only_paths: Vec<PathBuf>,
-}
-
-impl Options {
-    /// `root` with the mounts that every container has, Docker's default masks, and nothing else.
-    pub fn new(root: impl Into<Root>) -> Self {
-        Self {
-            root: root.into(),
-            read_only: false,
-            mounts: default_mounts(),
-            propagation: Propagation::RPRIVATE,
-            directories: Vec::new(),
-            masked: masks::masked_by_default(),
-            read_only_paths: masks::read_only_by_default(),
-        }
-    }
-
-    /// Adds what a user or an image wants: see [`add`](crate::add()).
-    ///
-    /// # Errors
-    /// As there.
-    pub fn add<M: Into<Mount>>(&mut self, mounts: impl IntoIterator<Item = M>) -> Result<()> {
-        add(&mut self.mounts, mounts.into_iter().map(Into::into))
-    }
-
-    /// Looks at the host: does everything exist that is to be mounted, and what must be mounted in these
-    /// `surroundings`? Nothing is changed, and no privilege is needed.
-    ///
-    /// # Errors
-    /// Whatever is wrong with the directory or a bind's source, and whatever [`plan`] refuses.
-    pub fn plan(&self, surroundings: Surroundings) -> Result<(FoundRoot, MountPlan)> {
-        let binds = self.mounts.iter().filter_map(|mount| match &mount.source {
-            mount::Source::Bind { path, .. } => Some((mount, path)),
-            mount::Source::FileSystem { .. } | mount::Source::Itself => None,
-        });
-        let may_be_empty = binds.clone().next().is_some();
-        let root = match &self.root {
-            Root::Directory(path) => FoundRoot::Directory(pinned::root(path, may_be_empty)?),
-            Root::Mount(handover) => FoundRoot::Mount(handover.clone()),
-        };
-        let mut sources = Vec::new();
-        for (mount, path) in binds {
-            let source = pinned::source(path)?;
-            propagation::check_source(mount, &source)?;
-            sources.push(source);
-        }
-        Ok((root, plan(self, &sources, surroundings)?))
-    }
-}
+use crate::source::{FoundRoot, Root};
+use crate::{hints, pinned};
 
 /// A root file system, as the second mechanism of a container.
 ///
-/// It relies on the first: `namespaces` has made every mount private, or what [`namespace_propagation`] says, so that
+/// It relies on the first: `namespaces` has set the propagation of every mount as [`namespace_propagation`] says, so that
 /// nothing done here is seen by the host.
-///
-/// [`namespace_propagation`]: crate::namespace_propagation
 #[derive(Debug)]
 pub struct Rootfs {
     options: Options,
@@ -115,40 +44,41 @@ impl Mechanism for Rootfs {
         "rootfs"
     }
 
+    fn stages(&self) -> &'static [Stage] {
+        &[Stage::Mounts, Stage::Pivot]
+    }
+
     fn prepare(&mut self, plan: &mut Plan) -> Result<()> {
-        if !plan.has(libc::CLONE_NEWNS) {
+        if !plan.own_mounts {
             return Err(Error::new(
                 "a root file system of its own needs a mount namespace of its own",
             )
-            .hint("put the namespaces, with the mount namespace among them, before the rootfs in the list"));
+            .hint("put the namespaces, with the mount namespace among them, on the list too"));
         }
         self.ready = Some(self.options.plan(Surroundings::of(plan))?);
+        plan.propagation = namespace_propagation(&self.options).flag();
         plan.new_root = true;
         Ok(())
     }
 
     // ANCHOR: enter
-    fn enter(&self, _gate: &Gate) -> Result<(), Failure<'_>> {
+    /// In two pieces: between them all is mounted, and the host's files can still be reached.
+    fn enter(&self, stage: Stage, inside: &mut Inside<'_>) -> Result<(), Failure<'_>> {
         let Some((source, plan)) = &self.ready else {
             return Ok(());
         };
-        // The modes in the plan are meant as they are written; the command gets back the umask it would have had.
-        let umask_before = umask(Mode::empty());
-
-        let peers = Peers::of(plan)?;
-        let root = match source {
-            FoundRoot::Directory(directory) => mount_root(directory, plan)?,
-            FoundRoot::Mount(handover) => attach_root(handover, plan)?,
-        };
-        Places::new(&root, plan, peers).apply()?;
+        if stage == Stage::Mounts {
+            inside.root = Some(mount(source, plan, inside)?);
+            return Ok(());
+        }
+        let root = inside
+            .take_root()
+            .map_err(Failure::of(hints::PIVOT, b"/"))?;
         if plan.read_only {
             // Last, because the mount points that an image lacks have been made in it until here.
             make_read_only(&root)?;
         }
-        pivot(&root, plan)?;
-
-        umask(umask_before);
-        Ok(())
+        pivot(root, plan)
     }
     // ANCHOR_END: enter
 
@@ -156,6 +86,52 @@ impl Mechanism for Rootfs {
         hints::hint(failure)
     }
 }
+
+impl Options {
+    /// Looks at the host: does everything exist that is to be mounted, and what must be mounted in these
+    /// `surroundings`? Nothing is changed, and no privilege is needed.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the directory or a bind's source, and whatever [`plan`] refuses.
+    pub fn plan(&self, surroundings: Surroundings) -> Result<(FoundRoot, MountPlan)> {
+        let binds = self.mounts.iter().filter_map(|mount| match &mount.source {
+            Source::Bind { path, .. } => Some((mount, path)),
+            Source::FileSystem { .. } | Source::Itself => None,
+        });
+        let may_be_empty = binds.clone().next().is_some();
+        let root = match &self.root {
+            Root::Directory(path) => FoundRoot::Directory(pinned::root(path, may_be_empty)?),
+            Root::Made => FoundRoot::Made,
+        };
+        let mut sources = Vec::new();
+        for (mount, path) in binds {
+            let source = pinned::source(path)?;
+            propagation::check_source(mount, &source)?;
+            sources.push(source);
+        }
+        Ok((root, plan(self, &sources, surroundings)?))
+    }
+}
+
+// ANCHOR: mount
+/// Mounts the root, and everything below it.
+fn mount<'p>(
+    source: &'p FoundRoot,
+    plan: &'p MountPlan,
+    inside: &mut Inside<'_>,
+) -> Result<OwnedFd, Failure<'p>> {
+    // The modes in the plan are meant as they are written; the command gets back the umask it would have had.
+    let umask_before = umask(Mode::empty());
+    let peers = Peers::of(plan)?;
+    let root = match source {
+        FoundRoot::Directory(directory) => mount_root(directory, plan)?,
+        FoundRoot::Made => attach_root(inside, plan)?,
+    };
+    Places::new(&root, plan, peers).apply()?;
+    umask(umask_before);
+    Ok(root)
+}
+// ANCHOR_END: mount
 
 // ANCHOR: mount_root
 /// Clones the directory onto itself, because pivot_root(2) takes mounts only, and a directory is seldom one.
@@ -179,10 +155,13 @@ fn mount_root<'p>(directory: &'p Pinned, plan: &MountPlan) -> Result<OwnedFd, Fa
 // ANCHOR: attach_root
 /// A mount that was made before only needs a place, for pivot_root(2) takes no detached one. On top of the old root no
 /// directory has to be lent for it; and paths still begin below it, until the roots are swapped.
-fn attach_root(handover: &Handover, plan: &MountPlan) -> Result<OwnedFd, Failure<'static>> {
-    let root = handover
-        .take()
-        .ok_or_else(|| Failure::new(hints::ATTACH_ROOT, b"/", Errno::EBADF))?;
+fn attach_root(
+    inside: &mut Inside<'_>,
+    plan: &MountPlan,
+) -> Result<OwnedFd, Failure<'static>> {
+    let root = inside
+        .take_root()
+        .map_err(Failure::of(hints::ATTACH_ROOT, b"/"))?;
     attach_on_top(&root, plan)?;
     Ok(root)
 }

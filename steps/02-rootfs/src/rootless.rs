@@ -14,14 +14,14 @@ use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, fstatfs};
 use crate::inside::STRICT;
 use crate::mount::Propagation;
 use crate::plan::FileSystem;
-use crate::{apply, dev, hints, masks, propagation};
+use crate::{dev, filesystem, hints, masks, propagation};
 
 /// When a file system could not be made as planned: what these surroundings may allow instead, or the same errno.
 pub(crate) fn second_try(fs: &FileSystem, errno: Errno) -> nix::Result<Option<OwnedFd>> {
     match (fs.kind.to_bytes(), errno) {
         // The group tty does not exist in a user namespace that maps one group only. Without the option, a terminal's
         // group is that of whoever opens it.
-        (b"devpts", Errno::EINVAL) => apply::new(fs, |key| key != b"gid").map(Some),
+        (b"devpts", Errno::EINVAL) => filesystem::new(fs, |key| key != b"gid").map(Some),
         // "Mount too revealing": around us somebody has covered parts of /sys, and a new sysfs would uncover them
         // (mount_namespaces(7)). The covered one will do.
         (b"sysfs", Errno::EPERM) => clone_of_the_host(fs),

@@ -1,9 +1,6 @@
 //! What becomes the root: a directory of the host, or a mount that another mechanism has made.
 
-use std::cell::RefCell;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 use crate::pinned::Pinned;
 
@@ -12,8 +9,8 @@ use crate::pinned::Pinned;
 pub enum Root {
     /// A directory of the host.
     Directory(PathBuf),
-    /// A mount that a mechanism before this one makes in the child.
-    Mount(Handover),
+    /// The mount that an earlier mechanism makes in the child ([`Inside::root`](namespaces::Inside::root)).
+    Made,
 }
 
 impl From<PathBuf> for Root {
@@ -34,28 +31,11 @@ impl From<&str> for Root {
     }
 }
 
-/// Hands a detached mount from one mechanism's `enter` to the next one's. Both have held it since before the child was
-/// there; in the parent it stays empty.
-#[derive(Clone, Debug, Default)]
-pub struct Handover(Rc<RefCell<Option<OwnedFd>>>);
-
-impl Handover {
-    /// Leaves a mount.
-    pub fn give(&self, mount: OwnedFd) {
-        self.0.replace(Some(mount));
-    }
-
-    /// Takes it away, so that no descriptor of it stays open.
-    pub(crate) fn take(&self) -> Option<OwnedFd> {
-        self.0.take()
-    }
-}
-
 /// A [`Root`] that has been looked at.
 #[derive(Clone, Debug)]
 pub enum FoundRoot {
     /// This directory and no other.
     Directory(Pinned),
-    /// See [`Root::Mount`].
-    Mount(Handover),
+    /// See [`Root::Made`].
+    Made,
 }

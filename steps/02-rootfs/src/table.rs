@@ -36,7 +36,7 @@ impl Table {
     pub fn new(root: &FoundRoot, plan: &MountPlan) -> Self {
         let (source, kind) = match root {
             FoundRoot::Directory(directory) => (text(directory.path()), "bind"),
-            FoundRoot::Mount(_) => ("made before".to_owned(), "mount"),
+            FoundRoot::Made => ("made before".to_owned(), "mount"),
         };
         let mut rows = vec![Row::new("/", source, kind, vec![writable(plan.read_only)])];
         rows.extend(plan.entries.iter().flat_map(of_entry));

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use harness::{Output, Run, bin};
-use namespaces::{Clocks, Command, Kind, Mechanisms, Namespaces, spawn};
-use rootfs::{Options, PropagationKind, Rootfs, namespace_propagation};
+use namespaces::{Kind, Mechanisms, Namespaces, Process, Streams, spawn};
+use rootfs::{Options, Rootfs};
 
 /// `rootfs run --rootfs ROOT OPTIONS… sh -c SCRIPT`
 pub(crate) fn inside(root: &Path, options: &[&str], script: &str) -> Run {
@@ -29,27 +29,17 @@ pub(crate) fn succeed(root: &Path, options: &[&str], script: &str) -> String {
     reason = "it stands for a program, whose errors go there"
 )]
 pub(crate) fn container(options: Options, script: &str) -> ExitCode {
-    let namespaces = Namespaces {
-        kinds: Kind::DEFAULT.to_vec(),
-        hostname: "box".into(),
-        user: None,
-        clocks: Clocks::default(),
-        mount_proc: false,
-        propagation: match namespace_propagation(&options).kind {
-            PropagationKind::Shared => 0,
-            kind => kind.flag(),
-        },
-    };
-    let command = Command {
+    let process = Process {
         arguments: ["sh", "-ec", script].map(Into::into).to_vec(),
         environment: vec![("PATH".into(), "/bin".into())],
-        directory: None,
-        stdin: false,
-        terminal: false,
         init: true,
+        ..Process::default()
     };
-    let mechanisms: Mechanisms = vec![Box::new(namespaces), Box::new(Rootfs::new(options))];
-    match spawn(&command, mechanisms).and_then(|container| container.wait()) {
+    let mechanisms = Mechanisms::new()
+        .and(Namespaces::new(&Kind::DEFAULT, "box"))
+        .and(Rootfs::new(options));
+    let container = spawn(&process, Streams::ours(false), mechanisms);
+    match container.and_then(|container| container.wait()) {
         Ok(exit) => exit.code.into(),
         Err(error) => {
             eprintln!("{error}");
