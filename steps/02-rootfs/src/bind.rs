@@ -73,6 +73,22 @@ impl From<Tmpfs> for Mount {
 const BIND_FORM: &str = "the form is SOURCE:TARGET or SOURCE:TARGET:ro, TARGET absolute; a path with a colon cannot be written in it";
 
 impl Bind {
+    /// `source` of the host at `target` in the container, as it is.
+    ///
+    /// # Errors
+    /// What is wrong: an empty source, a target that is not absolute or is the root itself.
+    pub fn new(source: &OsStr, target: &OsStr) -> Result<Self, &'static str> {
+        if source.is_empty() {
+            return Err("the source is empty");
+        }
+        Ok(Self {
+            source: source.into(),
+            target: clean_target(target.as_bytes())?,
+            read_only: false,
+            propagation: Propagation::RPRIVATE,
+        })
+    }
+
     /// Reads `SRC:DST[:OPTIONS]`. Paths are bytes, and need not be UTF-8.
     ///
     /// # Errors
@@ -87,15 +103,8 @@ impl Bind {
             [_] => return Err(refuse("there is no target").hint(BIND_FORM)),
             _ => return Err(refuse("there are more than two colons").hint(BIND_FORM)),
         };
-        if source.is_empty() {
-            return Err(refuse("the source is empty").hint(BIND_FORM));
-        }
-        let mut bind = Self {
-            source: OsStr::from_bytes(source).into(),
-            target: clean_target(target).map_err(|why| refuse(why).hint(BIND_FORM))?,
-            read_only: false,
-            propagation: Propagation::RPRIVATE,
-        };
+        let mut bind = Self::new(OsStr::from_bytes(source), OsStr::from_bytes(target))
+            .map_err(|why| refuse(why).hint(BIND_FORM))?;
         for option in comma_separated(options) {
             match option {
                 b"ro" => bind.read_only = true,

@@ -75,14 +75,21 @@ fn run_container(options: &RunOptions) -> Result<ExitCode> {
     let id = Id::random()?.short();
     let namespaces = options.namespaces.namespaces(&id)?;
     let root = options.root.options(None, [])?;
-    let wanted = options.process.wanted(&namespaces.hostname, &options.start)?;
+    let wanted = options
+        .process
+        .wanted(&namespaces.hostname, &options.start)?;
     let process = Process::new(&wanted, &Defaults::default());
     let streams = options.process.streams();
     let mechanisms = Mechanisms::new()
         .and(namespaces)
         .and_if(root.map(Rootfs::new))
         .and_if(Terminal::of(&process, &streams));
-    run(&process, streams, mechanisms, options.start.pid_file.as_deref())
+    run(
+        &process,
+        streams,
+        mechanisms,
+        options.start.pid_file.as_deref(),
+    )
 }
 // ANCHOR_END: list
 

@@ -11,7 +11,9 @@ use kit::{Error, Result};
 
 use crate::hints;
 use crate::inside::{Base, Missing, Place};
-use crate::mount::{self, Attributes, Mount, Propagation, PropagationKind, Source, c_string, clean};
+use crate::mount::{
+    self, Attributes, Mount, Propagation, PropagationKind, Source, c_string, clean,
+};
 use crate::options::{Options, namespace_propagation};
 use crate::pinned::Pinned;
 

@@ -155,10 +155,7 @@ fn mount_root<'p>(directory: &'p Pinned, plan: &MountPlan) -> Result<OwnedFd, Fa
 // ANCHOR: attach_root
 /// A mount that was made before only needs a place, for pivot_root(2) takes no detached one. On top of the old root no
 /// directory has to be lent for it; and paths still begin below it, until the roots are swapped.
-fn attach_root(
-    inside: &mut Inside<'_>,
-    plan: &MountPlan,
-) -> Result<OwnedFd, Failure<'static>> {
+fn attach_root(inside: &mut Inside<'_>, plan: &MountPlan) -> Result<OwnedFd, Failure<'static>> {
     let root = inside
         .take_root()
         .map_err(Failure::of(hints::ATTACH_ROOT, b"/"))?;

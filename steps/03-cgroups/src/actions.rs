@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use kit::Result;
-use namespaces::Mechanisms;
-use namespaces::cli::{EnterOptions, push_terminal, run};
+use namespaces::cli::{JoinOptions, ProcessOptions, run};
+use namespaces::{Defaults, Mechanisms, Process, Terminal};
 use nix::unistd::Pid;
 
 use crate::group::Group;
@@ -28,6 +28,15 @@ pub enum Action {
     Thaw(Name),
     /// Kill all processes of a container
     Kill(Name),
+}
+
+/// A process that is entered, and what is run there.
+#[derive(Args, Clone, Debug)]
+pub struct EnterOptions {
+    #[command(flatten)]
+    join: JoinOptions,
+    #[command(flatten)]
+    process: ProcessOptions,
 }
 
 /// Which container.
@@ -55,10 +64,13 @@ impl Action {
 }
 
 fn enter_container(options: &EnterOptions) -> Result<ExitCode> {
-    let cgroups = Join::new(Pid::from_raw(options.pid));
-    let mut mechanisms: Mechanisms = vec![Box::new(cgroups), Box::new(options.join())];
-    push_terminal(&mut mechanisms, &options.process);
-    run(&options.command()?, mechanisms, None)
+    let process = Process::new(&options.process.entering()?, &Defaults::default());
+    let streams = options.process.streams();
+    let mechanisms = Mechanisms::new()
+        .and(Join::new(Pid::from_raw(options.join.pid)))
+        .and(options.join.join())
+        .and_if(Terminal::of(&process, &streams));
+    run(&process, streams, mechanisms, None)
 }
 
 fn with(name: &str, action: fn(&Group) -> Result<()>) -> Result<ExitCode> {

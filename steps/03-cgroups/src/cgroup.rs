@@ -7,24 +7,24 @@ use std::path::PathBuf;
 use kit::sys::bpf::{attach_cgroup_device, load_cgroup_device};
 use kit::sys::fork::{Duties, Janitor};
 use kit::{Error, Failure, Result};
-use namespaces::{Exit, Gate, Mechanism, Plan};
+use namespaces::{Exit, Leftover, Mechanism, Plan, Stage};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
 use nix::unistd::write;
 
+use crate::apply::apply;
 use crate::devices::Policy;
 use crate::group::{Group, Node};
 use crate::inside::Inside;
 use crate::layout::{Controller, Layout, Version};
 use crate::limits::Limits;
+use crate::made::{Made, NAME};
 use crate::record::{self, Record};
-use crate::write::apply;
-use crate::{control, cpuset, explain, notes, program, v1, v2};
+use crate::{cpuset, explain, program, v1, v2};
 
-/// A cgroup of the container's own (cgroups(7)). It stands in the list after the root file system, into which it
-/// mounts itself.
+/// A cgroup of the container's own (cgroups(7)).
 #[derive(Debug)]
 pub struct Cgroup {
     /// The container's name, by which `stats`, `freeze` and the others find it.
@@ -35,20 +35,20 @@ pub struct Cgroup {
     pub limits: Limits,
     /// Which devices it may open; `None` leaves that to the cgroup above.
     pub devices: Option<Policy>,
-    /// Whether the container has a cgroup namespace, made by the mechanism of the namespaces.
-    pub has_namespace: bool,
     state: Option<State>,
 }
 
 /// What exists because of us.
 #[derive(Debug)]
 struct State {
+    made: Made,
     record: Record,
-    group: Group,
     /// Outlives us if we are killed.
     janitor: Option<Janitor>,
     /// `tasks` of each v1 hierarchy, open for writing.
     tasks: Vec<OwnedFd>,
+    /// Whether the container has a cgroup namespace of its own.
+    has_namespace: bool,
     inside: Option<Inside>,
 }
 
@@ -60,7 +60,6 @@ impl Cgroup {
             parent: None,
             limits: Limits::default(),
             devices: None,
-            has_namespace: false,
             state: None,
         }
     }
@@ -68,7 +67,11 @@ impl Cgroup {
 
 impl Mechanism for Cgroup {
     fn name(&self) -> &'static str {
-        "cgroups"
+        NAME
+    }
+
+    fn stages(&self) -> &'static [Stage] {
+        &[Stage::Cgroups]
     }
 
     // ANCHOR: prepare
@@ -78,17 +81,19 @@ impl Mechanism for Cgroup {
         cpuset::check(&self.limits, &layout)?;
         let asked = self.controllers();
         let group = Group::choose(&layout, &self.name, self.parent.as_deref(), &asked)?;
-        // From here on something exists, and `finish` is called only if we succeed: so a failure undoes it here.
-        let record = Record::claim(&self.name, &group)?;
+        let made = Made::new(&self.name, group, &self.limits);
+        // From here on something exists, and `undo` is called only if we succeed: so a failure undoes it here.
+        let record = Record::claim(&made)?;
         self.state = Some(State {
+            made,
             record,
-            group,
             janitor: None,
             tasks: Vec::new(),
+            has_namespace: plan.own_cgroups,
             inside: None,
         });
         let prepared = self.furnish(&layout, &asked, plan);
-        prepared.inspect_err(|_| drop(self.undo()))
+        prepared.inspect_err(|_| drop(self.remove()))
     }
     // ANCHOR_END: prepare
 
@@ -96,7 +101,7 @@ impl Mechanism for Cgroup {
     /// On v2 there is nothing left to do: the child was born in its cgroup. On v1 it goes there itself: `0` is "the
     /// thread that writes". A pid, written by the parent, would do the same, but the kernel then stops every fork and
     /// exit of the machine for as long as it takes all processors to pass a quiet point, which is milliseconds.
-    fn enter(&self, _: &Gate) -> Result<(), Failure<'_>> {
+    fn enter(&self, _: Stage, _: &mut namespaces::Inside<'_>) -> Result<(), Failure<'_>> {
         let Some(state) = &self.state else {
             return Ok(());
         };
@@ -104,7 +109,7 @@ impl Mechanism for Cgroup {
             write(tasks, b"0").map_err(Failure::of("join the cgroup by its file", b"tasks"))?;
         }
         // The namespace that was made before shows the parent's cgroup as its root; one that is made now, ours.
-        if self.has_namespace && !state.tasks.is_empty() {
+        if state.has_namespace && !state.tasks.is_empty() {
             unshare(CloneFlags::CLONE_NEWCGROUP)
                 .map_err(Failure::of("make a cgroup namespace", b""))?;
         }
@@ -115,12 +120,32 @@ impl Mechanism for Cgroup {
     }
     // ANCHOR_END: enter
 
-    fn finish(&mut self, exit: &mut Exit) -> Result<()> {
-        if let Some(state) = &self.state {
-            notes::add(exit, &self.limits, &state.group);
-        }
-        self.undo()
+    // ANCHOR: undo
+    fn leftover(&self) -> Option<Leftover> {
+        // It has been written down once already, as the record.
+        self.state.as_ref()?.made.leftover().ok()
     }
+
+    /// First the record, then the janitor: in between, one of the two would still clean up after us.
+    fn detach(&mut self) -> Result<()> {
+        let Some(state) = &mut self.state else {
+            return Ok(());
+        };
+        state.made.is_detached = true;
+        if let Some(state) = self.state.take() {
+            state.record.detach(&state.made)?;
+            drop(state.janitor);
+        }
+        Ok(())
+    }
+
+    fn undo(&mut self, exit: &mut Exit) -> Result<()> {
+        if let Some(state) = &self.state {
+            state.made.explain(exit);
+        }
+        self.remove()
+    }
+    // ANCHOR_END: undo
 
     fn hint(&self, failure: &Failure<'_>) -> Option<String> {
         let hint = match failure.errno {
@@ -157,24 +182,20 @@ impl Cgroup {
             return Ok(());
         };
         // Before anything is made, there is somebody who removes it.
-        state.janitor = Some(hire_janitor(&state.record, &state.group)?);
-        state.group.create(layout, asked)?;
-        limit(&state.group, &self.limits, self.devices.as_ref())?;
+        state.janitor = Some(hire_janitor(&state.record, &state.made)?);
+        state.made.group.create(layout, asked)?;
+        limit(&state.made.group, &self.limits, self.devices.as_ref())?;
         state.open(plan)
     }
     // ANCHOR_END: furnish
 
     /// Removes what exists; the janitor is dismissed last.
-    fn undo(&mut self) -> Result<()> {
-        let Some(mut state) = self.state.take() else {
+    fn remove(&mut self) -> Result<()> {
+        let Some(state) = self.state.take() else {
             return Ok(());
         };
-        state.inside = None;
-        state.tasks.clear();
-        let removed = state.group.remove();
-        if removed.is_ok() {
-            state.record.forget();
-        }
+        drop((state.inside, state.tasks));
+        let removed = state.made.undo();
         drop(state.janitor);
         removed
     }
@@ -183,14 +204,14 @@ impl Cgroup {
 impl State {
     /// Opens what the child needs to get in.
     fn open(&mut self, plan: &mut Plan) -> Result<()> {
-        for node in &self.group.nodes {
+        for node in &self.made.group.nodes {
             match node.version {
                 Version::V2 => plan.cgroup = Some(open_cgroup(node)?),
                 Version::V1 => self.tasks.push(open_tasks(node)?),
             }
         }
         if plan.new_root {
-            self.inside = Some(Inside::prepare(&self.group)?);
+            self.inside = Some(Inside::prepare(&self.made.group)?);
         }
         Ok(())
     }
@@ -227,17 +248,12 @@ fn limit(group: &Group, limits: &Limits, devices: Option<&Policy>) -> Result<()>
     apply(&writes, group)
 }
 
-fn hire_janitor(record: &Record, group: &Group) -> Result<Janitor> {
+fn hire_janitor(record: &Record, made: &Made) -> Result<Janitor> {
     let duties = Duties {
         name: c"drydock-janitor",
         keeps: &[record.file().as_fd()],
         now: record::sweep,
-        then: || {
-            let cleaned = control::kill(group).and_then(|()| group.remove());
-            if cleaned.is_ok() {
-                record.forget();
-            }
-        },
+        then: || drop(made.kill()),
     };
     Janitor::fork(duties).map_err(|errno| Error::sys("fork the janitor", "", errno))
 }

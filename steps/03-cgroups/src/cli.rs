@@ -1,29 +1,26 @@
-//! The command line of `run`, as far as this step adds to it. Later steps flatten these options into their own.
+//! The command line of this step, in groups: a step's `main.rs` puts those of its mechanisms side by side.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use kit::{Error, Result};
-use namespaces::{Kind, Namespaces};
 use nix::sys::stat::{major, minor};
 use nix::unistd::Uid;
-use rootfs::Rootfs;
-use rootfs::cli::RootOptions;
+use rootfs::Bind;
 
 use crate::cgroup::Cgroup;
 use crate::devices::{self, Access, Policy, Rule};
 use crate::limits::{Limits, Rate, Swap, Throttle};
 use crate::values::{self, Limit};
 
-/// Options of `run`.
-#[derive(Args, Clone, Debug)]
-// Later steps have structs of the same name, and clap would make a group of each.
+/// The cgroups.
+#[derive(Args, Clone, Debug, Default)]
 #[group(skip)]
-pub struct RunOptions {
+pub struct CgroupOptions {
     /// Name of the container [default: 12 random hex digits]
     #[arg(long, value_parser = values::name)]
     pub name: Option<String>,
@@ -31,11 +28,6 @@ pub struct RunOptions {
     /// An existing cgroup to be in, below the mount point of each hierarchy
     #[arg(long, value_name = "PATH", value_parser = OsStringValueParser::new().try_map(|p| values::parent(&p)))]
     pub cgroup_parent: Option<PathBuf>,
-
-    // Before the others, whose headings would else stand over these.
-    /// All that step 02 has.
-    #[command(flatten)]
-    pub rootfs: rootfs::cli::RunOptions,
 
     /// The limits.
     #[command(flatten)]
@@ -122,63 +114,35 @@ pub struct LimitOptions {
 #[command(next_help_heading = "Devices")]
 pub struct DeviceOptions {
     /// Show a device of the host in the container, and allow its use (repeatable)
-    #[arg(long, value_name = "SRC[:DST[:rwm]]", requires = "root")]
-    pub device: Vec<OsString>,
+    #[arg(long, value_name = "SRC[:DST[:rwm]]", requires = "root", value_parser = OsStringValueParser::new().try_map(|d| Device::parse(&d)))]
+    pub device: Vec<Device>,
 
     /// Allow devices by their numbers, as in 'c 10:229 rwm' (repeatable)
     #[arg(long, value_name = "RULE")]
     pub device_cgroup_rule: Vec<Rule>,
 }
 
-impl RunOptions {
-    /// As in step 02.
-    ///
-    /// # Errors
-    /// Options that contradict each other.
-    pub fn namespaces(&self) -> Result<Namespaces> {
-        self.rootfs.namespaces()
-    }
-
-    /// As in step 02, with the devices.
-    ///
-    /// # Errors
-    /// A bind, tmpfs or device that is not in its form.
-    pub fn rootfs(&self) -> Result<Option<Rootfs>> {
-        self.root()?.rootfs()
-    }
-
-    /// The options of step 02, with the devices among the binds.
-    ///
-    /// # Errors
-    /// A device that is not in its form.
-    pub fn root(&self) -> Result<RootOptions> {
-        let mut root = self.rootfs.root.clone();
-        for device in &self.devices.device {
-            root.bind.push(Device::parse(device)?.bind());
-        }
-        Ok(root)
+impl CgroupOptions {
+    /// The container's name: the one that was given, or else `id`.
+    pub fn name(&self, id: &str) -> String {
+        self.name.clone().unwrap_or_else(|| id.to_owned())
     }
 
     /// The mechanism of this step.
     ///
     /// # Errors
     /// A device that does not exist.
-    pub fn cgroup(&self, namespaces: &Namespaces) -> Result<Cgroup> {
-        let mut cgroup = Cgroup::new(self.name(namespaces)?);
+    pub fn cgroup(&self, id: &str) -> Result<Cgroup> {
+        let mut cgroup = Cgroup::new(self.name(id));
         cgroup.parent = self.cgroup_parent.clone();
         cgroup.limits = self.limits.limits();
         cgroup.devices = self.devices.policy()?;
-        cgroup.has_namespace = namespaces.kinds.contains(&Kind::Cgroup);
         Ok(cgroup)
     }
 
-    /// The one that was given; else the host name, if that is a random one; else another random one.
-    fn name(&self, namespaces: &Namespaces) -> Result<String> {
-        match (&self.name, &self.rootfs.namespaces.hostname) {
-            (Some(name), _) => Ok(name.clone()),
-            (None, None) => Ok(namespaces.hostname.to_string_lossy().into_owned()),
-            (None, Some(_)) => Ok(kit::id::Id::random()?.short()),
-        }
+    /// The nodes of the devices: each is bound as it is, so that nothing has to be made in the container.
+    pub fn binds(&self) -> impl Iterator<Item = Bind> {
+        self.devices.device.iter().map(|device| device.bind.clone())
     }
 }
 
@@ -224,7 +188,7 @@ impl DeviceOptions {
         }
         let mut rules = devices::defaults();
         for device in &self.device {
-            rules.push(Device::parse(device)?.rule()?);
+            rules.push(device.rule()?);
         }
         rules.extend(&self.device_cgroup_rule);
         Ok(Some(Policy::new(&rules)))
@@ -232,17 +196,24 @@ impl DeviceOptions {
 }
 
 /// `--device /dev/fuse`, `--device /dev/sda:/dev/xvda:r`.
-struct Device<'a> {
-    source: &'a Path,
-    target: &'a OsStr,
+#[derive(Clone, Debug)]
+pub struct Device {
+    bind: Bind,
     access: Access,
 }
 
-impl<'a> Device<'a> {
-    fn parse(text: &'a OsStr) -> Result<Self> {
+const FORM: &str =
+    "the form is SOURCE, SOURCE:TARGET or SOURCE:TARGET:ACCESS, as in /dev/sda:/dev/xvda:r";
+
+impl Device {
+    /// # Errors
+    /// Not in its form.
+    fn parse(text: &OsStr) -> Result<Self> {
         let wrong = |why: &str| {
-            Error::new(format!("cannot give the container the device {}: {why}", text.display()))
-                .hint("the form is SOURCE, SOURCE:TARGET or SOURCE:TARGET:ACCESS, as in /dev/sda:/dev/xvda:r")
+            Error::new(format!(
+                "cannot give the container the device {}: {why}; {FORM}",
+                text.display()
+            ))
         };
         let parts: Vec<&OsStr> = text
             .as_bytes()
@@ -259,34 +230,23 @@ impl<'a> Device<'a> {
             _ => return Err(wrong("there are too many colons")),
         };
         Ok(Self {
-            source: Path::new(source),
-            target,
+            bind: Bind::new(source, target).map_err(wrong)?,
             access: access.ok_or_else(|| wrong("the access is one to three of r, w and m"))?,
         })
     }
 
-    /// As `--bind` has it: the node itself, so that nothing has to be made in the container.
-    fn bind(&self) -> OsString {
-        let mut bind = self.source.as_os_str().to_owned();
-        bind.push(":");
-        bind.push(self.target);
-        bind
-    }
-
     fn rule(&self) -> Result<Rule> {
-        let metadata = self
-            .source
+        let source = &self.bind.source;
+        let metadata = source
             .metadata()
-            .map_err(|e| Error::io("find the device", self.source, &e))?;
+            .map_err(|e| Error::io("find the device", source, &e))?;
         let kind = metadata.file_type();
         let kind = match (kind.is_block_device(), kind.is_char_device()) {
             (true, _) => devices::Kind::Block,
             (_, true) => devices::Kind::Character,
             _ => {
-                return Err(
-                    Error::new(format!("{} is not a device", self.source.display()))
-                        .hint("--bind shows files and directories"),
-                );
+                return Err(Error::new(format!("{} is not a device", source.display()))
+                    .hint("--bind shows files and directories"));
             }
         };
         Ok(Rule {

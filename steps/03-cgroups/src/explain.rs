@@ -4,9 +4,9 @@ use std::path::Path;
 
 use kit::Error;
 use nix::errno::Errno;
+use nix::unistd::Pid;
 
-use crate::control;
-use crate::group::{Group, Node};
+use crate::group::Node;
 use crate::layout::{Controller, Layout, Version, is_enabled};
 use crate::write::Write;
 
@@ -82,16 +82,10 @@ pub(crate) fn make(node: &Node, errno: Errno) -> Error {
     }
 }
 
-/// A directory that could not be removed.
-pub(crate) fn remove(node: &Node, errno: Errno) -> Error {
+/// A directory that could not be removed, and who is still in it.
+pub(crate) fn remove(node: &Node, errno: Errno, processes: &[Pid]) -> Error {
     let error = Error::sys("remove the cgroup", &node.directory, errno);
-    let group = Group {
-        nodes: vec![node.clone()],
-    };
-    let pids: Vec<String> = control::processes(&group)
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let pids: Vec<String> = processes.iter().map(ToString::to_string).collect();
     match (errno, pids.is_empty()) {
         (Errno::EBUSY, false) => error.hint(format!(
             "processes in it do not die, because they hang in the kernel: {}",

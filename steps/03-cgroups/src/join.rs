@@ -4,7 +4,7 @@ use std::fs;
 use std::os::fd::OwnedFd;
 
 use kit::{Error, Failure, Result};
-use namespaces::{Gate, Mechanism, Plan};
+use namespaces::{Inside, Mechanism, Plan, Stage};
 use nix::unistd::{Pid, write};
 
 use crate::cgroup::{open_cgroup, open_tasks};
@@ -12,8 +12,7 @@ use crate::control::is_directory_frozen;
 use crate::group::Node;
 use crate::layout::{Layout, Version};
 
-/// Puts the command into the cgroups of a process, so that the container's limits hold for it too. It stands before
-/// the mechanism that joins the namespaces, in which the host's cgroups can no longer be seen.
+/// Puts the command into the cgroups of a process, so that the container's limits hold for it too.
 #[derive(Debug)]
 pub struct Join {
     pid: Pid,
@@ -33,6 +32,10 @@ impl Join {
 impl Mechanism for Join {
     fn name(&self) -> &'static str {
         "join cgroups"
+    }
+
+    fn stages(&self) -> &'static [Stage] {
+        &[Stage::JoinCgroups]
     }
 
     fn prepare(&mut self, plan: &mut Plan) -> Result<()> {
@@ -67,7 +70,7 @@ impl Mechanism for Join {
         Ok(())
     }
 
-    fn enter(&self, _: &Gate) -> Result<(), Failure<'_>> {
+    fn enter(&self, _: Stage, _: &mut Inside<'_>) -> Result<(), Failure<'_>> {
         for tasks in &self.tasks {
             write(tasks, b"0").map_err(Failure::of(
                 "join the container's cgroup by its file",

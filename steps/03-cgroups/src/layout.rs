@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use kit::{Error, Result};
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 use nix::unistd::{AccessFlags, access};
+use serde::{Deserialize, Serialize};
 
 /// A controller (cgroups(7)).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Controller {
     /// CPU time: weight and quota.
     Cpu,
@@ -72,7 +74,8 @@ impl Controller {
 }
 
 /// Which of the two interfaces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Version {
     /// One hierarchy for each controller, or a few of them.
     V1,

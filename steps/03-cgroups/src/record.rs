@@ -3,11 +3,13 @@
 //! The lock is the truth. The kernel takes it away when the last holder dies, however it dies, so a record that can be
 //! locked is that of a container whose parent and janitor are both dead: whoever finds it cleans up. No pid is stored
 //! that could belong to another process by now, and no boot is: the run root does not outlive it.
+//!
+//! A container that is left to itself has nobody who holds a lock. Its record says so, and stays until it is undone.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -17,9 +19,8 @@ use kit::{Error, Result};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
-use crate::control;
-use crate::group::{Group, Node, PREFIX};
-use crate::layout::{Controller, Version};
+use crate::group::Group;
+use crate::made::Made;
 
 /// The record of a container that is ours, and its lock.
 #[derive(Debug)]
@@ -34,35 +35,23 @@ fn directory() -> PathBuf {
 }
 
 impl Record {
-    /// Takes `name` for a container in `group`, none of whose directories need exist yet: so whatever is made later is
-    /// on record first. The file appears complete and locked, by a rename.
+    /// Takes the container's name for it. None of its directories need exist yet: so whatever is made later is on record
+    /// first. The file appears complete and locked, by a rename.
     ///
     /// # Errors
     /// A container of this name runs already, or the run root cannot be written.
-    pub fn claim(name: &str, group: &Group) -> Result<Self> {
-        let directory = directory();
-        let path = directory.join(name);
-        let draft = directory.join(format!(".{name}.{}", std::process::id()));
+    pub(crate) fn claim(made: &Made) -> Result<Self> {
+        let name = &made.name;
+        let text = encode(made)?;
         // Somebody may be cleaning up after a dead namesake: that takes a moment.
         for _ in 0..20 {
-            let file = draft_of(&directory, &draft)?;
-            // A sweep that takes the draft for a dead container's removes it, which the rename notices.
-            let written = file.try_lock().is_ok() && (&file).write_all(&encode(group)).is_ok();
-            match renameat2(
-                AT_FDCWD,
-                &draft,
-                AT_FDCWD,
-                &path,
-                RenameFlags::RENAME_NOREPLACE,
-            ) {
-                Ok(()) if written => return Ok(Self { path, file }),
-                Ok(()) | Err(Errno::ENOENT) => {}
-                Err(Errno::EEXIST) => {
-                    let _ = fs::remove_file(&draft);
+            match show(name, &text, RenameFlags::RENAME_NOREPLACE)? {
+                Shown::Record(record) => return Ok(record),
+                Shown::Swept => {}
+                Shown::Taken(path) => {
                     sweep_one(&path);
                     sleep(Duration::from_millis(if path.exists() { 10 } else { 0 }));
                 }
-                Err(errno) => return Err(Error::sys("write the record", &path, errno)),
             }
         }
         Err(Error::new(format!(
@@ -71,16 +60,62 @@ impl Record {
         .hint("take another --name, or end the one that has it: `cgroups ls`, `cgroups kill NAME`"))
     }
 
-    /// The locked file, for the janitor to keep.
-    pub fn file(&self) -> &File {
-        &self.file
+    /// Says in the record that nobody answers for the container from now on. It is replaced as a whole: a half of it would
+    /// pass for nothing.
+    ///
+    /// # Errors
+    /// The run root cannot be written.
+    pub(crate) fn detach(self, made: &Made) -> Result<()> {
+        let text = encode(made)?;
+        for _ in 0..20 {
+            if let Shown::Record(_) = show(&made.name, &text, RenameFlags::empty())? {
+                return Ok(());
+            }
+        }
+        Err(
+            Error::new(format!("cannot replace the record {}", self.path.display()))
+                .hint("other commands remove it again and again"),
+        )
     }
 
-    /// Gives the name back. The directories must be gone.
-    pub fn forget(&self) {
-        // ENOENT: the run root was removed under us, and the record with it.
-        let _ = fs::remove_file(&self.path);
+    /// The locked file, for the janitor to keep.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
     }
+}
+
+/// What became of a new record.
+enum Shown {
+    /// It is there.
+    Record(Record),
+    /// A sweep has taken the draft for a dead container's, and removed it.
+    Swept,
+    /// Another has the name.
+    Taken(PathBuf),
+}
+
+/// Writes a record under another name, locked, and gives it its own.
+fn show(name: &str, text: &[u8], flags: RenameFlags) -> Result<Shown> {
+    let directory = directory();
+    let path = directory.join(name);
+    let draft = directory.join(format!(".{name}.{}", std::process::id()));
+    let file = draft_of(&directory, &draft)?;
+    let written = file.try_lock().is_ok() && (&file).write_all(text).is_ok();
+    match renameat2(AT_FDCWD, &draft, AT_FDCWD, &path, flags) {
+        Ok(()) if written => Ok(Shown::Record(Record { path, file })),
+        Ok(()) | Err(Errno::ENOENT) => Ok(Shown::Swept),
+        Err(Errno::EEXIST) => {
+            let _ = fs::remove_file(&draft);
+            Ok(Shown::Taken(path))
+        }
+        Err(errno) => Err(Error::sys("write the record", &path, errno)),
+    }
+}
+
+/// Gives a name back. The directories must be gone.
+pub(crate) fn forget(name: &str) {
+    // ENOENT: the run root was removed under us, and the record with it.
+    let _ = fs::remove_file(directory().join(name));
 }
 
 /// A new file by another name; the directory is made if it is missing.
@@ -119,7 +154,7 @@ pub fn all() -> Result<Vec<(String, Group)>> {
         .into_iter()
         .filter_map(|name| {
             let text = fs::read(directory().join(&name)).ok()?;
-            Some((name.into_string().ok()?, decode(&text)?))
+            Some((name.into_string().ok()?, decode(&text)?.group))
         })
         .collect();
     all.sort_by(|one, other| one.0.cmp(&other.0));
@@ -173,8 +208,13 @@ fn sweep_one(path: &Path) {
         return;
     }
     let mut text = Vec::new();
-    let is_clean = match file.read_to_end(&mut text).ok().and_then(|_| decode(&text)) {
-        Some(group) => control::kill(&group).and_then(|()| group.remove()).is_ok(),
+    let made = file.read_to_end(&mut text).ok().and_then(|_| decode(&text));
+    let is_draft = path
+        .file_name()
+        .is_some_and(|name| name.as_bytes().starts_with(b"."));
+    let is_clean = match made {
+        Some(made) if made.is_detached => is_draft,
+        Some(made) => made.kill().is_ok(),
         // A draft, written halfway: nothing was made of it.
         None => true,
     };
@@ -204,104 +244,33 @@ fn names() -> Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// `v1 memory,pids PATH`, each ended by a NUL, which no path can hold: `tr '\0' '\n'` shows it, as with
-/// `/proc/PID/environ`.
-fn encode(group: &Group) -> Vec<u8> {
-    let mut text = Vec::new();
-    for node in &group.nodes {
-        let version = match node.version {
-            Version::V1 => "v1",
-            Version::V2 => "v2",
-        };
-        let names: Vec<_> = node.controllers.iter().map(|c| c.v1_name()).collect();
-        text.extend_from_slice(format!("{version} {} ", names.join(",")).as_bytes());
-        text.extend_from_slice(node.directory.as_os_str().as_bytes());
-        text.push(0);
-    }
-    text
-}
-
-fn decode(text: &[u8]) -> Option<Group> {
-    let nodes = text
-        .strip_suffix(b"\0")?
-        .split(|byte| *byte == 0)
-        .map(decode_node);
-    Some(Group {
-        nodes: nodes.collect::<Option<_>>()?,
+/// As JSON, so that `jq . /run/drydock/cgroups/NAME` shows it.
+fn encode(made: &Made) -> Result<Vec<u8>> {
+    serde_json::to_vec(made).map_err(|e| {
+        Error::new(format!("cannot write the record of the container: {e}"))
+            .hint("a cgroup whose path is not UTF-8 cannot be written down")
     })
 }
 
-fn decode_node(text: &[u8]) -> Option<Node> {
-    let mut fields = text.splitn(3, |byte| *byte == b' ');
-    let version = match fields.next()? {
-        b"v1" => Version::V1,
-        b"v2" => Version::V2,
-        _ => return None,
-    };
-    let names: Vec<&[u8]> = fields.next()?.split(|byte| *byte == b',').collect();
-    let directory = PathBuf::from(OsString::from_vec(fields.next()?.to_vec()));
-    // A record is acted upon by removing what it names, so it may name nothing but what is ours.
-    let is_ours = directory
-        .file_name()
-        .is_some_and(|name: &OsStr| name.as_bytes().starts_with(PREFIX.as_bytes()));
-    is_ours.then(|| Node {
-        version,
-        controllers: Controller::ALL
-            .into_iter()
-            .filter(|c| names.contains(&c.v1_name().as_bytes()))
-            .collect(),
-        directory,
-    })
+/// `None` if it is none, or names what is not ours.
+fn decode(text: &[u8]) -> Option<Made> {
+    let made: Made = serde_json::from_slice(text).ok()?;
+    made.check().is_ok().then_some(made)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn group() -> Group {
-        let node = |version, controllers: &[Controller], directory: &str| Node {
-            version,
-            controllers: controllers.to_vec(),
-            directory: directory.into(),
-        };
-        Group {
-            nodes: vec![
-                node(Version::V2, &[], "/sys/fs/cgroup/unified/drydock-web"),
-                node(
-                    Version::V1,
-                    &[Controller::Cpu, Controller::Cpuacct],
-                    "/my cgroups\n/cpu,cpuacct/drydock-web",
-                ),
-            ],
-        }
-    }
-
-    #[test]
-    fn a_record_says_what_was_written() {
-        assert_eq!(decode(&encode(&group())), Some(group()));
-    }
+    use crate::limits::Limits;
 
     #[test]
     fn half_a_record_is_none() {
-        let whole = encode(&group());
+        let whole = encode(&Made::new("web", Group::default(), &Limits::default())).unwrap();
+        assert!(decode(&whole).is_some());
         for length in 0..whole.len() {
-            let half = decode(&whole[..length]);
-            // Cut after the first node, it is a record of that one.
-            assert!(
-                half.is_none_or(|half| half.nodes == group().nodes[..1]),
-                "{length}"
-            );
+            assert_eq!(decode(&whole[..length]), None, "{length}");
         }
-    }
-
-    #[test]
-    fn a_record_names_nothing_that_is_not_ours() {
-        for text in [
-            "v2 memory /sys/fs/cgroup/system.slice\0",
-            "v2 memory /sys/fs/cgroup/drydock-a/..\0",
-            "v3 memory /sys/fs/cgroup/drydock-a\0",
-            "v2 /sys/fs/cgroup/drydock-a\0",
-        ] {
+        for text in ["null", "[]", "{}", "{\"name\": \"web\"}"] {
             assert_eq!(decode(text.as_bytes()), None, "{text}");
         }
     }

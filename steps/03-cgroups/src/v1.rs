@@ -133,8 +133,8 @@ pub fn device_writes(policy: &Policy) -> Vec<Write> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::apply::tests::{everything, show};
     use crate::devices;
-    use crate::write::tests::{everything, show};
 
     #[test]
     fn no_limits_are_no_writes() {

@@ -142,7 +142,7 @@ pub fn io_weight(weight: u16) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::write::tests::{everything, show};
+    use crate::apply::tests::{everything, show};
 
     #[test]
     fn no_limits_are_no_writes() {

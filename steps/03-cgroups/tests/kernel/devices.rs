@@ -120,15 +120,25 @@ fn a_device_is_shown_and_opened() {
 }
 
 fn what_is_no_device_is_refused() {
-    for (device, word) in [
-        ("/etc/passwd", "not a device"),
-        ("/nonexistent", "ENOENT"),
-        ("/dev/kmsg:/dev/x:y", "r, w and m"),
-        ("/dev/kmsg:/dev/x:r:w", "too many colons"),
-    ] {
+    for (device, word) in [("/etc/passwd", "not a device"), ("/nonexistent", "ENOENT")] {
         let output = container(&["--device", device], "true").output();
         let has_hint = word != "ENOENT";
         let sentence = refusal(output, has_hint);
         assert!(sentence.contains(word), "{sentence}");
+    }
+    // What is not in the form is told with the option, as for every other option.
+    for (device, word) in [
+        ("/dev/kmsg:/dev/x:y", "r, w and m; the form is"),
+        ("/dev/kmsg:/dev/x:r:w", "too many colons; the form is"),
+        (":/dev/x", "the source is empty; the form is"),
+        ("/dev/kmsg:x", "not an absolute path; the form is"),
+    ] {
+        let output = container(&["--device", device], "true").output();
+        let error = output.assert_code(125).err();
+        let beginning = format!("error: invalid value '{device}' for '--device");
+        assert!(
+            error.starts_with(&beginning) && error.contains(word),
+            "{error}"
+        );
     }
 }

@@ -1,0 +1,162 @@
+//! What there is of a container's cgroup, in a form that can be written down: enough for any process to undo it.
+//!
+//! It is what the record in the run root says, and what the spawn writes down as this mechanism's leftover. So the
+//! parent, the janitor, the next command after a crash, and whoever deletes a container undo the same thing in one way.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use kit::{Error, Result};
+use namespaces::{Exit, Leftover, Undo};
+use serde::{Deserialize, Serialize};
+
+use crate::group::{Group, PREFIX};
+use crate::limits::Limits;
+use crate::{control, notes, record};
+
+/// The mechanism's name.
+pub(crate) const NAME: &str = "cgroups";
+
+/// How what this step leaves of a container is undone.
+pub const UNDO: Undo = Undo {
+    mechanism: NAME,
+    undo: |leftover, exit| {
+        let made: Made = leftover.read()?;
+        made.check()?;
+        made.explain(exit);
+        made.undo()
+    },
+};
+
+/// A container's cgroup.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Made {
+    /// The container's name.
+    pub(crate) name: String,
+    /// The directories, whether they are there already or not.
+    pub(crate) group: Group,
+    /// The limits of memory (bytes) and of processes, by which an end is explained.
+    pub(crate) memory: Option<u64>,
+    pub(crate) pids: Option<u64>,
+    /// Whether nobody answers for it: then it is no leftover of the dead, and stays until somebody undoes it.
+    pub(crate) is_detached: bool,
+}
+
+impl Made {
+    pub(crate) fn new(name: &str, group: Group, limits: &Limits) -> Self {
+        Self {
+            name: name.to_owned(),
+            group,
+            memory: limits.memory,
+            pids: limits.pids,
+            is_detached: false,
+        }
+    }
+
+    pub(crate) fn leftover(&self) -> Result<Leftover> {
+        Leftover::new(NAME, self)
+    }
+
+    /// It is acted upon by removing what it names, so it may name nothing but what is ours.
+    ///
+    /// # Errors
+    /// It names something else.
+    pub(crate) fn check(&self) -> Result<()> {
+        let is_ours = |directory: &Path| {
+            let name = directory.file_name();
+            name.is_some_and(|name| name.as_bytes().starts_with(PREFIX.as_bytes()))
+        };
+        let other = self.group.nodes.iter().find(|n| !is_ours(&n.directory));
+        let is_a_name = !self.name.is_empty() && !self.name.contains('/') && self.name != "..";
+        match other {
+            Some(node) => Err(Error::new(format!(
+                "{} is not a cgroup of ours",
+                node.directory.display()
+            ))
+            .hint(
+                "somebody has changed what was written down: remove the cgroup by hand, with rmdir",
+            )),
+            None if is_a_name => Ok(()),
+            None => Err(Error::new(format!(
+                "{:?} is not a container's name",
+                self.name
+            ))),
+        }
+    }
+
+    /// Says why the container ended, where its cgroup knows.
+    pub(crate) fn explain(&self, exit: &mut Exit) {
+        let limits = Limits {
+            memory: self.memory,
+            pids: self.pids,
+            ..Limits::default()
+        };
+        notes::add(exit, &limits, &self.group);
+    }
+
+    /// Removes the directories, and whoever lives in them, and gives the name back. What is gone already is no error.
+    ///
+    /// # Errors
+    /// Something outlives SIGKILL; then the record stays.
+    pub(crate) fn undo(&self) -> Result<()> {
+        self.group.remove()?;
+        record::forget(&self.name);
+        Ok(())
+    }
+
+    /// The same, for one whose processes are not known to have ended.
+    ///
+    /// # Errors
+    /// As [`undo`](Self::undo).
+    pub(crate) fn kill(&self) -> Result<()> {
+        control::kill(&self.group)?;
+        self.undo()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::Node;
+    use crate::layout::{Controller, Version};
+
+    fn made(directory: &str) -> Made {
+        let nodes = vec![Node {
+            version: Version::V1,
+            controllers: vec![Controller::Cpu, Controller::Cpuacct],
+            directory: directory.into(),
+        }];
+        Made::new("web", Group { nodes }, &Limits::default())
+    }
+
+    #[test]
+    fn what_is_written_down_is_read_again() {
+        let made = made("/my cgroups\n/cpu,cpuacct/drydock-web");
+        assert_eq!(made.leftover().unwrap().read::<Made>().unwrap(), made);
+    }
+
+    #[test]
+    fn it_names_nothing_that_is_not_ours() {
+        made("/sys/fs/cgroup/drydock-a").check().unwrap();
+        for directory in [
+            "/sys/fs/cgroup/system.slice",
+            "/sys/fs/cgroup/drydock-a/..",
+            "/",
+            "",
+        ] {
+            let leftover = made(directory).leftover().unwrap();
+            let error = (UNDO.undo)(&leftover, &mut Exit::default()).unwrap_err();
+            assert!(
+                error.to_string().ends_with("is not a cgroup of ours"),
+                "{error}"
+            );
+        }
+        for name in ["", "..", "a/b"] {
+            let odd = Made {
+                name: name.to_owned(),
+                ..made("/sys/fs/cgroup/drydock-a")
+            };
+            assert!(odd.check().is_err(), "{name:?}");
+        }
+    }
+}
