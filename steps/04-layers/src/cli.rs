@@ -1,4 +1,4 @@
-//! The command line, as far as this step adds to it. Later steps flatten these options into their own.
+//! The command line of this step, in groups: a step's `main.rs` puts those of its mechanisms side by side.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 use cgroups::values::{self, Limit};
 use clap::Args;
 use kit::{Error, Result};
-use namespaces::Namespaces;
-use rootfs::Rootfs;
 
 use crate::compression::decompress;
 use crate::diff::changes;
@@ -20,22 +18,7 @@ use crate::tar::Limits;
 use crate::target::Target;
 use crate::whiteout::Namespace;
 
-/// Options of `run`.
-#[derive(Args, Clone, Debug)]
-// Later steps have structs of the same name, and clap would make a group of each.
-#[group(skip)]
-pub struct RunOptions {
-    // Before the others, whose headings would else stand over these.
-    /// The layers.
-    #[command(flatten)]
-    pub layers: LayerOptions,
-
-    /// All that step 03 has.
-    #[command(flatten)]
-    pub cgroups: cgroups::cli::RunOptions,
-}
-
-/// The layers, on the command line.
+/// The layers.
 #[derive(Args, Clone, Debug, Default)]
 #[group(skip)]
 pub struct LayerOptions {
@@ -52,42 +35,20 @@ pub struct LayerOptions {
     pub work: Option<PathBuf>,
 }
 
-impl RunOptions {
-    /// As in step 02: with layers too, `/proc` is the one that is mounted in them.
-    ///
-    /// # Errors
-    /// Options that contradict each other.
-    pub fn namespaces(&self) -> Result<Namespaces> {
-        let mut namespaces = self.cgroups.namespaces()?;
-        namespaces.mount_proc &= self.layers.layer.is_empty();
-        Ok(namespaces)
-    }
-
+impl LayerOptions {
     /// The mechanism of this step, if layers were given.
     pub fn layers(&self) -> Option<Layers> {
-        let options = &self.layers;
-        if options.layer.is_empty() {
+        if self.layer.is_empty() {
             return None;
         }
-        let writable = match (&options.upper, &options.work) {
+        let writable = match (&self.upper, &self.work) {
             (Some(upper), Some(work)) => Writable::Kept {
                 upper: upper.clone(),
                 work: work.clone(),
             },
             _ => Writable::Scratch,
         };
-        Some(Layers::new(options.layer.clone(), writable))
-    }
-
-    /// As in step 03, on the layers if there are any.
-    ///
-    /// # Errors
-    /// A bind, tmpfs or device that is not in its form.
-    pub fn rootfs(&self, layers: Option<&Layers>) -> Result<Option<Rootfs>> {
-        match layers {
-            Some(layers) => self.cgroups.root()?.rootfs_on(layers.root()).map(Some),
-            None => self.cgroups.rootfs(),
-        }
+        Some(Layers::new(self.layer.clone(), writable))
     }
 }
 
@@ -103,7 +64,7 @@ pub struct UnpackOptions {
 
     /// For containers with `run --userns`, whose overlayfs keeps its marks elsewhere
     #[arg(long)]
-    pub user: bool,
+    pub userns: bool,
 
     /// Refuse an archive whose files are larger together, as in 64m [default: 256g]
     #[arg(long, value_name = "BYTES", value_parser = values::size)]
@@ -120,7 +81,7 @@ impl UnpackOptions {
     /// # Errors
     /// A directory that is not empty, and whatever [`extract`] refuses.
     pub fn unpack(&self) -> Result<Digest> {
-        let namespace = namespace(self.user);
+        let namespace = namespace(self.userns);
         let options = Options {
             namespace,
             keep_owners: nix::unistd::geteuid().is_root(),
@@ -166,7 +127,7 @@ pub struct PackOptions {
 
     /// It was written by containers with `run --userns`
     #[arg(long)]
-    pub user: bool,
+    pub userns: bool,
 }
 
 impl PackOptions {
@@ -176,7 +137,7 @@ impl PackOptions {
     /// Whatever [`pack`] refuses.
     pub fn pack(&self, output: impl Write) -> Result<Option<String>> {
         let output = BufWriter::with_capacity(1 << 17, output);
-        let packed = pack(&self.directory, namespace(self.user), output)?;
+        let packed = pack(&self.directory, namespace(self.userns), output)?;
         Ok(match packed.sockets {
             0 => None,
             1 => Some("one socket was left out: no archive can hold it".to_owned()),
@@ -199,7 +160,7 @@ pub struct DiffOptions {
 
     /// They belong to containers with `run --userns`
     #[arg(long)]
-    pub user: bool,
+    pub userns: bool,
 }
 
 impl DiffOptions {
@@ -208,7 +169,7 @@ impl DiffOptions {
     /// # Errors
     /// A layer that cannot be read.
     pub fn lines(&self) -> Result<Vec<u8>> {
-        let changes = changes(&self.upper, &self.layer, namespace(self.user))?;
+        let changes = changes(&self.upper, &self.layer, namespace(self.userns))?;
         let mut lines = Vec::new();
         for (path, change) in changes {
             lines.extend(format!("{change} ").bytes());

@@ -4,12 +4,20 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use kit::{Error, Failure, Result};
-use namespaces::{Exit, Gate, Mechanism, Plan};
-use rootfs::{Handover, Root};
+use namespaces::{Exit, Inside, Leftover, Mechanism, Plan, Stage, Undo};
+use rootfs::Root;
 
 use crate::overlay::Overlay;
 use crate::whiteout::Namespace;
 use crate::writable::{self, Scratch};
+
+const NAME: &str = "layers";
+
+/// How what this step leaves of a container is undone: its writable layer goes.
+pub const UNDO: Undo = Undo {
+    mechanism: NAME,
+    undo: |leftover, _| writable::undo(&leftover.read::<PathBuf>()?),
+};
 
 /// What takes the changes that the container makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,12 +33,11 @@ pub enum Writable {
     },
 }
 
-/// The layers of a container. It stands before the root file system in the list, and makes the mount that becomes it.
+/// The layers of a container: it makes the mount that becomes the root file system.
 #[derive(Debug)]
 pub struct Layers {
     lower: Vec<PathBuf>,
     writable: Writable,
-    handover: Handover,
     ready: Option<Ready>,
 }
 
@@ -49,31 +56,35 @@ impl Layers {
         Self {
             lower,
             writable,
-            handover: Handover::default(),
             ready: None,
         }
     }
 
     /// What the mechanism of the root file system is given as its root.
     pub fn root(&self) -> Root {
-        Root::Mount(self.handover.clone())
+        Root::Made
     }
 }
 
 impl Mechanism for Layers {
     fn name(&self) -> &'static str {
-        "layers"
+        NAME
+    }
+
+    fn stages(&self) -> &'static [Stage] {
+        &[Stage::Root]
     }
 
     // ANCHOR: prepare
     fn prepare(&mut self, plan: &mut Plan) -> Result<()> {
-        if !plan.has(libc::CLONE_NEWNS) {
-            return Err(Error::new(
-                "layers are mounted, which needs a mount namespace of its own",
-            )
-            .hint("put the namespaces, with the mount namespace among them, before the layers in the list"));
+        if !plan.own_mounts {
+            return Err(
+                Error::new("layers are mounted, which needs a mount namespace of its own").hint(
+                    "put the namespaces, with the mount namespace among them, on the list too",
+                ),
+            );
         }
-        let namespace = match plan.has(libc::CLONE_NEWUSER) {
+        let namespace = match plan.own_user {
             true => Namespace::User,
             false => Namespace::here(),
         };
@@ -104,16 +115,27 @@ impl Mechanism for Layers {
 
     // ANCHOR: enter
     /// In the child, so that the mount belongs to its mount namespace, and to its user namespace if it has one.
-    fn enter(&self, _: &Gate) -> Result<(), Failure<'_>> {
-        let Some(ready) = &self.ready else {
-            return Ok(());
-        };
-        self.handover.give(ready.overlay.mount()?);
+    fn enter(&self, _: Stage, inside: &mut Inside<'_>) -> Result<(), Failure<'_>> {
+        if let Some(ready) = &self.ready {
+            inside.root = Some(ready.overlay.mount()?);
+        }
         Ok(())
     }
     // ANCHOR_END: enter
 
-    fn finish(&mut self, _: &mut Exit) -> Result<()> {
+    fn leftover(&self) -> Option<Leftover> {
+        let scratch = self.ready.as_ref()?.scratch.as_ref()?;
+        Leftover::new(NAME, &scratch.path()).ok()
+    }
+
+    fn detach(&mut self) -> Result<()> {
+        match self.ready.take().and_then(|ready| ready.scratch) {
+            Some(scratch) => scratch.detach(),
+            None => Ok(()),
+        }
+    }
+
+    fn undo(&mut self, _: &mut Exit) -> Result<()> {
         match self.ready.take().and_then(|ready| ready.scratch) {
             Some(scratch) => scratch.remove(),
             None => Ok(()),

@@ -39,5 +39,5 @@ mod target;
 pub mod whiteout;
 mod writable;
 
-pub use layers::{Layers, Writable};
+pub use layers::{Layers, UNDO, Writable};
 pub use remove::remove;

@@ -3,11 +3,16 @@
 use std::process::ExitCode;
 
 use cgroups::actions;
-use clap::{Parser, Subcommand};
+use cgroups::cli::CgroupOptions;
+use clap::{Args, Parser, Subcommand};
 use kit::Result;
-use layers::cli::RunOptions;
-use namespaces::Mechanisms;
-use namespaces::cli::{push_terminal, run};
+use kit::id::Id;
+use layers::Layers;
+use layers::cli::LayerOptions;
+use namespaces::cli::{NamespaceOptions, ProcessOptions, StartOptions, run};
+use namespaces::{Defaults, Mechanisms, Process, Terminal};
+use rootfs::Rootfs;
+use rootfs::cli::RootOptions;
 
 /// Run a command in namespaces, a root file system of layers, and cgroups of its own.
 #[derive(Parser)]
@@ -27,6 +32,24 @@ enum Action {
     Running(actions::Action),
 }
 
+// ANCHOR: options
+#[derive(Args)]
+struct RunOptions {
+    #[command(flatten)]
+    layers: LayerOptions,
+    #[command(flatten)]
+    root: RootOptions,
+    #[command(flatten)]
+    namespaces: NamespaceOptions,
+    #[command(flatten)]
+    start: StartOptions,
+    #[command(flatten)]
+    process: ProcessOptions,
+    #[command(flatten)]
+    cgroups: CgroupOptions,
+}
+// ANCHOR_END: options
+
 fn main() -> ExitCode {
     let result = match kit::program::parse::<Cli>().map(|cli| cli.action) {
         Ok(Action::Run(options)) => run_container(&options),
@@ -37,21 +60,29 @@ fn main() -> ExitCode {
     kit::program::finish("layers", result)
 }
 
+// ANCHOR: list
 fn run_container(options: &RunOptions) -> Result<ExitCode> {
-    let namespaces = options.namespaces()?;
-    let common = &options.cgroups.rootfs.namespaces;
-    let command = common.command(&namespaces.hostname)?;
-    let cgroup = options.cgroups.cgroup(&namespaces)?;
-    let mut mechanisms: Mechanisms = vec![Box::new(namespaces)];
-    let layers = options.layers();
-    let rootfs = options.rootfs(layers.as_ref())?;
-    if let Some(layers) = layers {
-        mechanisms.push(Box::new(layers));
-    }
-    if let Some(rootfs) = rootfs {
-        mechanisms.push(Box::new(rootfs));
-    }
-    mechanisms.push(Box::new(cgroup));
-    push_terminal(&mut mechanisms, &common.process);
-    run(&command, mechanisms, common.pid_file.as_deref())
+    let id = Id::random()?.short();
+    let namespaces = options.namespaces.namespaces(&id)?;
+    let layers = options.layers.layers();
+    let made = layers.as_ref().map(Layers::root);
+    let root = options.root.options(made, options.cgroups.binds())?;
+    let wanted = options
+        .process
+        .wanted(&namespaces.hostname, &options.start)?;
+    let process = Process::new(&wanted, &Defaults::default());
+    let streams = options.process.streams();
+    let mechanisms = Mechanisms::new()
+        .and(namespaces)
+        .and_if(layers)
+        .and_if(root.map(Rootfs::new))
+        .and(options.cgroups.cgroup(&id)?)
+        .and_if(Terminal::of(&process, &streams));
+    run(
+        &process,
+        streams,
+        mechanisms,
+        options.start.pid_file.as_deref(),
+    )
 }
+// ANCHOR_END: list

@@ -1,6 +1,7 @@
 //! The layer that a container writes to: one for a while below the data root, or one that the user keeps.
 
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
+use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use crate::remove::remove_tree;
 use crate::whiteout::Namespace;
 
 /// A writable layer that is removed when it is dropped. If we are killed before that, the next one that is made finds
-/// it without its lock, and removes it.
+/// it without its lock, and removes it; unless it is marked as that of a container that is left to itself.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     path: PathBuf,
@@ -26,7 +27,7 @@ impl Scratch {
     /// A new one, locked. What the container sees as its root has the owner and the mode of its topmost directory, so
     /// these are `top`'s.
     pub(crate) fn new(top: Option<&Path>) -> Result<Self> {
-        let root = kit::roots::data().join("writable");
+        let root = kit::roots::data().join(ROOT);
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -72,10 +73,49 @@ impl Scratch {
         self.path.join("work")
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Removes it, with all that the container has written.
     pub(crate) fn remove(mut self) -> Result<()> {
         self.is_removed = true;
         remove_tree(&self.path)
+    }
+
+    /// Leaves it to whoever undoes the container ([`undo`]). It is marked first and unlocked then.
+    pub(crate) fn detach(mut self) -> Result<()> {
+        let mark = self.path.join(DETACHED);
+        File::create(&mark).map_err(|e| Error::io("make", &mark, &e))?;
+        self.is_removed = true;
+        Ok(())
+    }
+}
+
+/// The mark of a writable layer that no living process holds the lock of.
+const DETACHED: &str = "detached";
+
+/// Where they are, below the data root.
+const ROOT: &str = "writable";
+
+/// Removes the writable layer at `path`, as it was written down; one that is gone already is no error.
+///
+/// # Errors
+/// It is not one: nothing else is removed.
+pub(crate) fn undo(path: &Path) -> Result<()> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let is_ours = name
+        .is_some_and(|name| name.len() == 12 && name.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    if !is_ours || !path.is_absolute() || path.parent().is_none_or(|root| !root.ends_with(ROOT)) {
+        return Err(Error::new(format!(
+            "{} is not a writable layer of ours",
+            path.display()
+        ))
+        .hint("somebody has changed what was written down: remove the layer by hand"));
+    }
+    match fs::symlink_metadata(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        _ => remove_tree(path),
     }
 }
 
@@ -97,6 +137,7 @@ fn sweep(root: &Path) -> Result<()> {
             continue;
         };
         match file.try_lock() {
+            Ok(()) if path.join(DETACHED).exists() => {}
             Ok(()) => remove_tree(&path)?,
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(e)) => return Err(Error::io("lock", &path, &e)),
@@ -190,4 +231,46 @@ fn directory(path: &Path, hint: &'static str) -> Result<PathBuf> {
         );
     }
     Ok(absolute)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_a_writable_layer_is_undone() {
+        let root = tempfile::tempdir().unwrap();
+        let layer = root.path().join(ROOT).join("0123456789ab");
+        fs::create_dir_all(layer.join("upper/deep")).unwrap();
+        for path in [
+            "/",
+            "/writable",
+            "writable/0123456789ab",
+            "",
+            "/writable/web",
+            "/x/0123456789ab",
+        ] {
+            let error = undo(Path::new(path)).unwrap_err().to_string();
+            assert!(
+                error.ends_with("is not a writable layer of ours"),
+                "{error}"
+            );
+        }
+        assert!(undo(&layer.join("../../writable/..")).is_err());
+        undo(&layer).unwrap();
+        assert!(!layer.exists());
+        undo(&layer).unwrap();
+    }
+
+    #[test]
+    fn one_that_is_left_to_itself_is_not_swept() {
+        let root = tempfile::tempdir().unwrap();
+        let scratch = Scratch::claim(root.path()).unwrap();
+        let path = scratch.path().to_owned();
+        scratch.detach().unwrap();
+        let dead = root.path().join("dead");
+        fs::create_dir(&dead).unwrap();
+        sweep(root.path()).unwrap();
+        assert!(path.exists() && !dead.exists());
+    }
 }

@@ -1,16 +1,23 @@
 //! `images`: images in a store, from archives and registries and back, and containers that run on them.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use cgroups::actions;
-use clap::{Parser, Subcommand};
+use cgroups::cli::CgroupOptions;
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use images::cli::{Action, Settings, Streams, run as run_action};
-use images::run::{RunOptions, User};
+use images::run::{ImageOptions, Runnable};
 use images::store::Store;
-use kit::Result;
-use namespaces::Mechanisms;
-use namespaces::cli::{push_terminal, run};
+use kit::id::Id;
+use kit::{Error, Result};
+use layers::Layers;
+use layers::cli::LayerOptions;
+use namespaces::cli::{NamespaceOptions, ProcessOptions, StartOptions, run};
+use namespaces::{Defaults, Mechanisms, Process, Terminal, User, Wanted};
+use rootfs::Rootfs;
+use rootfs::cli::RootOptions;
 
 /// Keep images, and run commands on them.
 #[derive(Parser)]
@@ -35,6 +42,33 @@ enum Subcommands {
     Layers(layers::actions::Action),
 }
 
+// Steps 02 to 04 want a root for `--read-only`, `--bind`, `--tmpfs` and `--device`; here an image is one, the first word of
+// the command unless another root is named.
+// ANCHOR: options
+#[derive(Args)]
+#[command(
+    group(ArgGroup::new("root").multiple(true)),
+    mut_arg("command", |argument| argument.group("root")),
+    mut_arg("rootfs", |argument| argument.conflicts_with("layer"))
+)]
+struct RunOptions {
+    #[command(flatten)]
+    image: ImageOptions,
+    #[command(flatten)]
+    layers: LayerOptions,
+    #[command(flatten)]
+    root: RootOptions,
+    #[command(flatten)]
+    namespaces: NamespaceOptions,
+    #[command(flatten)]
+    start: StartOptions,
+    #[command(flatten)]
+    process: ProcessOptions,
+    #[command(flatten)]
+    cgroups: CgroupOptions,
+}
+// ANCHOR_END: options
+
 fn main() -> ExitCode {
     let result = match kit::program::parse::<Cli>() {
         Ok(cli) => dispatch(&cli),
@@ -52,44 +86,81 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
     }
 }
 
+// ANCHOR: list
 fn run_container(options: &RunOptions, settings: &Settings) -> Result<ExitCode> {
-    let namespaces = options.layers.namespaces()?;
-    let common = &options.layers.cgroups.rootfs.namespaces;
-    let mut command = common.command(&namespaces.hostname)?;
-    let cgroup = options.layers.cgroups.cgroup(&namespaces)?;
-    let mut streams = Streams {
-        is_terminal: std::io::stderr().is_terminal(),
-        out: &mut std::io::stderr(),
-        err: &mut std::io::stderr(),
-    };
-    let image = options.image(settings, &store(), &namespaces.hostname, &mut streams)?;
+    let id = Id::random()?.short();
+    let namespaces = options.namespaces.namespaces(&id)?;
+    let mut wanted = options
+        .process
+        .wanted(&namespaces.hostname, &options.start)?;
+    let image = options.image(&mut wanted, &options.cgroups.name(&id), settings)?;
     let layers = match &image {
         Some(image) => Some(image.layers()),
         None => options.layers.layers(),
     };
-    let account = options.account(image.as_ref())?;
-    let own = &common.process.env;
-    if let Some(account) = &account {
-        account.furnish(&mut command, own);
+    let directories = options.directories(image.as_ref())?;
+    options
+        .image
+        .complete(&mut wanted, image.as_ref(), &directories)?;
+    let process = match &image {
+        Some(image) => image.process(&wanted)?,
+        None => Process::new(&wanted, &Defaults::default()),
+    };
+    let made = layers.as_ref().map(Layers::root);
+    let mut root = options.root.options(made, options.cgroups.binds())?;
+    if let (Some(root), Some(image)) = (&mut root, &image) {
+        image.furnish(root, &process)?;
     }
-    if let Some(image) = &image {
-        command = image.command(command, options.entrypoint.as_deref(), own)?;
+    let streams = options.process.streams();
+    let mechanisms = Mechanisms::new()
+        .and(namespaces)
+        .and_if(layers)
+        .and_if(root.map(Rootfs::new))
+        .and(options.cgroups.cgroup(&id)?)
+        .and_if(User::of(&process))
+        .and_if(Terminal::of(&process, &streams));
+    run(
+        &process,
+        streams,
+        mechanisms,
+        options.start.pid_file.as_deref(),
+    )
+}
+// ANCHOR_END: list
+
+impl RunOptions {
+    /// The image, unless another root is named.
+    fn image(
+        &self,
+        wanted: &mut Wanted,
+        container: &str,
+        settings: &Settings,
+    ) -> Result<Option<Runnable>> {
+        if self.root.rootfs.is_some() || !self.layers.layer.is_empty() {
+            return Ok(None);
+        }
+        let mut streams = Streams {
+            is_terminal: std::io::stderr().is_terminal(),
+            out: &mut std::io::stderr(),
+            err: &mut std::io::stderr(),
+        };
+        let image = self
+            .image
+            .image(wanted, container, settings, &store(), &mut streams);
+        image.map(Some)
     }
-    let directory = command.directory.as_ref();
-    let rootfs = options.rootfs(layers.as_ref(), image.as_ref(), directory)?;
-    let mut mechanisms: Mechanisms = vec![Box::new(namespaces)];
-    if let Some(layers) = layers {
-        mechanisms.push(Box::new(layers));
+
+    /// The directories that the container's files are in, the bottom first.
+    fn directories(&self, image: Option<&Runnable>) -> Result<Vec<PathBuf>> {
+        let paths = match (image, &self.root.rootfs) {
+            (Some(image), _) => return Ok(image.directories().to_vec()),
+            (None, Some(root)) => std::slice::from_ref(root),
+            (None, None) => &self.layers.layer,
+        };
+        let absolute =
+            |path: &PathBuf| std::fs::canonicalize(path).map_err(|e| Error::io("open", path, &e));
+        paths.iter().map(absolute).collect()
     }
-    if let Some(rootfs) = rootfs {
-        mechanisms.push(Box::new(rootfs));
-    }
-    mechanisms.push(Box::new(cgroup));
-    push_terminal(&mut mechanisms, &common.process);
-    if let Some(account) = &account {
-        mechanisms.push(Box::new(User::new(account, common.process.terminal)));
-    }
-    run(&command, mechanisms, common.pid_file.as_deref())
 }
 
 fn images(action: &Action, settings: &Settings) -> Result<ExitCode> {

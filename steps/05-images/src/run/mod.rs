@@ -1,157 +1,98 @@
-//! Running an image: its layers as the root, its configuration as the command.
+//! Running an image: its layers as the root, its configuration as the process.
 
-mod account;
 mod fetch;
-mod user;
 mod view;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::{ArgGroup, Args};
+use clap::Args;
 use kit::{Error, Result};
 use layers::{Layers, Writable};
-use namespaces::Command;
-use rootfs::Rootfs;
+use namespaces::{Account, Defaults, Process, Wanted};
+use rootfs::{Mount, Options};
 
-pub use self::account::Account;
-use self::account::name_of;
 pub use self::fetch::{FetchOptions, When};
-pub use self::user::User;
-use self::view::{View, is_plain};
+use self::view::View;
 use crate::change::clean;
-use crate::config::Process;
+use crate::config;
 use crate::find::find;
 use crate::image::Image;
 use crate::settings::Settings;
 use crate::store::{Lease, Store};
 use crate::streams::Streams;
 
-/// Options of `run`.
-// Steps 02 to 04 want a root for `--read-only`, `--bind`, `--tmpfs` and `--device`; here an image is one.
+/// The image.
 #[derive(Args, Clone, Debug)]
 #[group(skip)]
-#[command(
-    group(ArgGroup::new("root").multiple(true)),
-    mut_arg("command", |argument| argument.group("root")),
-    mut_arg("rootfs", |argument| argument.conflicts_with("layer"))
-)]
-pub struct RunOptions {
+pub struct ImageOptions {
     /// Overwrite the default ENTRYPOINT of the image
     #[arg(long, value_name = "COMMAND")]
     pub entrypoint: Option<OsString>,
 
-    /// Run the command as this user, by name or number (long, --userns makes a user namespace, as in step 01)
-    #[arg(
-        id = "account",
-        short = 'u',
-        value_name = "USER[:GROUP]",
-        allow_hyphen_values = true
-    )]
-    pub account: Option<String>,
+    /// Run the command as this user, by name or number
+    #[arg(long, short, value_name = "USER[:GROUP]", allow_hyphen_values = true)]
+    pub user: Option<String>,
 
     /// Where the image comes from.
     #[command(flatten)]
     pub fetch: FetchOptions,
-
-    /// All that step 04 has. Unless it names a root file system, the first word of the command is an image.
-    #[command(flatten)]
-    pub layers: layers::cli::RunOptions,
 }
 
 /// An image that is to be run. It stays whole for as long as this is held, whoever removes it meanwhile.
 #[derive(Debug)]
 pub struct Runnable {
     layers: Vec<PathBuf>,
-    process: Process,
+    config: config::Process,
     _lease: Lease,
 }
 
-impl RunOptions {
-    /// The image that the command begins with, if no other root file system was named; it is pulled if that is wanted,
-    /// and what the pull shows goes to `streams`. A container without a name goes by its host name.
+impl ImageOptions {
+    /// The image that the words of `wanted` begin with, which is taken away from them; it is pulled if that is wanted,
+    /// and what the pull shows goes to `streams`. It is held for the container of the name `container`.
     ///
     /// # Errors
     /// There is no such image, it cannot be pulled, or it is damaged.
     pub fn image(
         &self,
+        wanted: &mut Wanted,
+        container: &str,
         settings: &Settings,
         store: &Store,
-        hostname: &OsStr,
         streams: &mut Streams<'_>,
-    ) -> Result<Option<Runnable>> {
-        if self.has_root() {
-            return Ok(None);
+    ) -> Result<Runnable> {
+        if wanted.words.is_empty() {
+            return Err(Error::new("no image given")
+                .hint("name one after the options, as in `run IMAGE sh`"));
         }
-        let namespaces = &self.layers.cgroups.rootfs.namespaces;
-        let word = namespaces.process.command.first().ok_or_else(|| {
-            Error::new("no image given").hint("name one after the options, as in `run IMAGE sh`")
-        })?;
+        let word = wanted.words.remove(0);
         let word = word.to_string_lossy();
-        let container = match &self.layers.cgroups.name {
-            Some(name) => name.clone(),
-            None => hostname.to_string_lossy().into_owned(),
-        };
-        self.fetch
-            .fetch(&word, settings, store, streams)
-            .and_then(|()| Runnable::new(store, &word, &container))
-            .map(Some)
-            .map_err(|error| match namespaces.user {
-                true => mistaken_user(error, &word),
-                false => error,
-            })
+        self.fetch.fetch(&word, settings, store, streams)?;
+        Runnable::new(store, &word, container)
     }
 
-    /// Whether another root than an image is named.
-    fn has_root(&self) -> bool {
-        self.layers.cgroups.rootfs.root.rootfs.is_some() || !self.layers.layers.layer.is_empty()
-    }
-
-    /// Who the command is: the user that was named, or else the image's, looked up in the files of the container.
-    /// `None` on another root than an image, unless a user was named.
+    /// Completes `wanted`: with the entry point, and with who the command is, which is the user that was named, or else the
+    /// image's, looked up in the files of the container, whose layers are `layers`. On another root than an image it is
+    /// whoever the mechanisms have made it, unless a user was named.
     ///
     /// # Errors
     /// There is no such user or group; the files cannot be read.
-    pub fn account(&self, image: Option<&Runnable>) -> Result<Option<Account>> {
-        let spec = match (&self.account, image) {
-            (Some(user), _) => user,
-            (None, Some(image)) => &image.process.user,
-            (None, None) => return Ok(None),
-        };
-        let layers = match (image, &self.layers.cgroups.rootfs.root.rootfs) {
-            (Some(image), _) => image.layers.clone(),
-            (None, Some(directory)) => vec![directory.clone()],
-            (None, None) => {
-                let absolute = |path: &PathBuf| {
-                    std::fs::canonicalize(path).map_err(|e| Error::io("open the layer", path, &e))
-                };
-                let layers = self.layers.layers.layer.iter().map(absolute);
-                layers.collect::<Result<_>>()?
-            }
-        };
-        let view = View::new(&layers)?;
-        Account::find(spec, &view.text(c"etc/passwd")?, &view.text(c"etc/group")?).map(Some)
-    }
-
-    /// As in step 04. The image's volumes are mounts of their own, and the working directory is there.
-    ///
-    /// # Errors
-    /// A bind, tmpfs or device that is not in its form.
-    pub fn rootfs(
+    pub fn complete(
         &self,
-        layers: Option<&Layers>,
+        wanted: &mut Wanted,
         image: Option<&Runnable>,
-        directory: Option<&PathBuf>,
-    ) -> Result<Option<Rootfs>> {
-        let (Some(layers), Some(image)) = (layers, image) else {
-            return self.layers.rootfs(layers);
+        layers: &[PathBuf],
+    ) -> Result<()> {
+        wanted.entrypoint.clone_from(&self.entrypoint);
+        let spec = match (&self.user, image) {
+            (Some(user), _) => user,
+            (None, Some(image)) => &image.config.user,
+            (None, None) => return Ok(()),
         };
-        let mut options = self.layers.cgroups.root()?.options_on(layers.root())?;
-        options.volumes = image.volumes();
-        options
-            .directories
-            .extend(directory.map(|directory| image.place(directory)));
-        Ok(Some(Rootfs::new(options)))
+        let view = View::new(layers)?;
+        let (users, groups) = (view.text(c"etc/passwd")?, view.text(c"etc/group")?);
+        wanted.user = Some(Account::find(spec, &users, &groups)?);
+        Ok(())
     }
 }
 
@@ -179,9 +120,14 @@ impl Runnable {
         }
         Ok(Self {
             layers,
-            process: image.config.config.unwrap_or_default(),
+            config: image.config.config.unwrap_or_default(),
             _lease: lease,
         })
+    }
+
+    /// The directories of its layers, the bottom first.
+    pub fn directories(&self) -> &[PathBuf] {
+        &self.layers
     }
 
     /// The mechanism that makes the image the root.
@@ -189,171 +135,61 @@ impl Runnable {
         Layers::new(self.layers.clone(), Writable::Scratch)
     }
 
-    /// What is run: the entry point, then the caller's words or else the image's command, in the image's environment
-    /// and directory. `explicit` are the variables that the caller has set, which the image does not change.
+    /// What is run: what the caller wants, and where the caller does not say, what the image does.
     ///
     /// # Errors
     /// There is nothing to run; the directory is not an absolute path.
-    pub fn command(
-        &self,
-        mut command: Command,
-        entrypoint: Option<&OsStr>,
-        explicit: &[OsString],
-    ) -> Result<Command> {
-        let words = command.arguments.split_off(1);
-        command.arguments = self.arguments(words, entrypoint);
-        if command.arguments.is_empty() {
+    pub fn process(&self, wanted: &Wanted) -> Result<Process> {
+        let mut process = Process::new(wanted, &self.defaults());
+        if process.arguments.is_empty() {
             return Err(Error::new("no command specified")
                 .hint("the image has none of its own: name one after it"));
         }
-        let names: Vec<&OsStr> = explicit.iter().map(|one| name_of(one)).collect();
-        for variable in self.process.env.iter().flatten() {
-            let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
-            if names.contains(&OsStr::new(name)) {
-                continue;
+        if let Some(directory) = &mut process.directory {
+            if !directory.is_absolute() {
+                return Err(Error::new(format!(
+                    "the working directory '{}' is invalid, it needs to be an absolute path",
+                    directory.display()
+                )));
             }
-            let known = command.environment.iter_mut().find(|(own, _)| own == name);
-            match known {
-                Some((_, own)) => *own = value.into(),
-                None => command.environment.push((name.into(), value.into())),
-            }
+            *directory = clean(directory);
         }
-        if command.directory.is_none() && !self.process.working_dir.is_empty() {
-            command.directory = Some(PathBuf::from(&self.process.working_dir));
-        }
-        if let Some(directory) = &mut command.directory {
-            if directory.is_absolute() {
-                *directory = clean(directory);
-                return Ok(command);
-            }
-            return Err(Error::new(format!(
-                "the working directory '{}' is invalid, it needs to be an absolute path",
-                directory.display()
-            )));
-        }
-        Ok(command)
+        Ok(process)
     }
 
-    /// An entry point of the caller's own stands alone: the image's command was written for the image's.
-    fn arguments(&self, words: Vec<OsString>, entrypoint: Option<&OsStr>) -> Vec<OsString> {
-        let of = |list: &Option<Vec<String>>| list.iter().flatten().map(OsString::from).collect();
-        let (mut arguments, default): (Vec<OsString>, Vec<OsString>) = match entrypoint {
-            Some(own) if own.is_empty() => (Vec::new(), Vec::new()),
-            Some(own) => (vec![own.to_owned()], Vec::new()),
-            None => (of(&self.process.entrypoint), of(&self.process.cmd)),
-        };
-        arguments.extend(match words.is_empty() {
-            true => default,
-            false => words,
-        });
-        arguments
+    fn defaults(&self) -> Defaults {
+        let words =
+            |list: &Option<Vec<String>>| list.iter().flatten().map(OsString::from).collect();
+        let directory = &self.config.working_dir;
+        Defaults {
+            entrypoint: words(&self.config.entrypoint),
+            command: words(&self.config.cmd),
+            environment: words(&self.config.env),
+            directory: (!directory.is_empty()).then(|| PathBuf::from(directory)),
+        }
+    }
+
+    /// Adds to the root file system what the image wants: its volumes are mounts of their own, writable also where the
+    /// root is not; they begin with what the image has in them, and go with the container, as anonymous volumes do with
+    /// `docker run --rm`. And the working directory of `process` is there.
+    ///
+    /// # Errors
+    /// An image whose volume is the root itself.
+    pub fn furnish(&self, root: &mut Options, process: &Process) -> Result<()> {
+        let volumes = self.config.volumes.iter().flatten();
+        root.add(volumes.map(|(path, _)| Mount::volume(path)))?;
+        let directory = process.directory.as_deref();
+        root.directories
+            .extend(directory.map(|directory| self.place(directory)));
+        Ok(())
     }
 
     /// Where the working directory is to be made. As in Docker, a link of the image that leads to nothing says where, too.
     fn place(&self, directory: &Path) -> PathBuf {
-        if is_plain(&self.layers, directory) {
-            return directory.to_owned();
-        }
         // Who may not look is not kept from running: then what is there has to do.
         match View::new(&self.layers) {
             Ok(view) => view.place(directory),
             Err(_) => directory.to_owned(),
         }
-    }
-
-    /// The directories that the image calls volumes. They are writable also where the root is not, begin with what the
-    /// image has in them, and go with the container, as anonymous volumes do with `docker run --rm`.
-    fn volumes(&self) -> Vec<PathBuf> {
-        let volumes = self.process.volumes.iter().flatten();
-        volumes.map(|(path, _)| PathBuf::from(path)).collect()
-    }
-}
-
-/// Docker's `--user` takes a name, and step 01's, which was there before there were images, none.
-fn mistaken_user(error: Error, word: &str) -> Error {
-    let also = format!(
-        "--userns makes a user namespace and takes no name, so {word} was taken for the image; `-u {word}` makes it the user"
-    );
-    let hint = match error.hint_text() {
-        Some(hint) => format!("{hint}; or: {also}"),
-        None => also,
-    };
-    error.hint(hint)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::simple;
-
-    fn runnable(process: Process) -> (tempfile::TempDir, Runnable) {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::new(dir.path());
-        simple(&store, "app", "x", "");
-        let mut runnable = Runnable::new(&store, "app", "c1").unwrap();
-        runnable.process = process;
-        (dir, runnable)
-    }
-
-    fn list(words: &[&str]) -> Option<Vec<String>> {
-        Some(words.iter().map(|word| (*word).to_owned()).collect())
-    }
-
-    fn command(words: &[&str]) -> Command {
-        Command {
-            arguments: words.iter().map(OsString::from).collect(),
-            environment: vec![("PATH".into(), "/bin".into()), ("A".into(), "mine".into())],
-            directory: None,
-            stdin: false,
-            terminal: false,
-            init: true,
-        }
-    }
-
-    #[test]
-    fn the_entry_point_stands_before_the_command() {
-        let (_dir, image) = runnable(Process {
-            entrypoint: list(&["entry"]),
-            cmd: list(&["default"]),
-            ..Process::default()
-        });
-        for (words, entrypoint, expected) in [
-            (&["app"][..], None, &["entry", "default"][..]),
-            (&["app", "x", "y"], None, &["entry", "x", "y"]),
-            (&["app"], Some("own"), &["own"]),
-            (&["app", "x"], Some("own"), &["own", "x"]),
-            (&["app", "x"], Some(""), &["x"]),
-        ] {
-            let command = image.command(command(words), entrypoint.map(OsStr::new), &[]);
-            assert_eq!(
-                command.unwrap().arguments,
-                expected,
-                "{words:?} {entrypoint:?}"
-            );
-        }
-        assert!(
-            image
-                .command(command(&["app"]), Some(OsStr::new("")), &[])
-                .is_err()
-        );
-    }
-
-    #[test]
-    fn the_callers_variables_win_over_the_images_and_those_over_the_defaults() {
-        let (_dir, image) = runnable(Process {
-            cmd: list(&["x"]),
-            env: list(&["PATH=/image", "A=image", "B=image"]),
-            working_dir: "/srv".to_owned(),
-            ..Process::default()
-        });
-        let command = image
-            .command(command(&["app"]), None, &["A=mine".into()])
-            .unwrap();
-        let expected = [("PATH", "/image"), ("A", "mine"), ("B", "image")];
-        assert_eq!(
-            command.environment,
-            expected.map(|(n, v)| (n.into(), v.into()))
-        );
-        assert_eq!(command.directory, Some(PathBuf::from("/srv")));
     }
 }

@@ -1,17 +1,14 @@
 //! A look into the files of a container that is not there yet: its layers as it will see them, without its changes.
 
-use std::ffi::{CStr, CString, OsStr, OsString};
+use std::ffi::{CStr, OsStr, OsString};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use kit::sys::descriptor::openat2;
 use kit::{Error, Result};
 use layers::lower::{Lower, Shown};
 use layers::whiteout::Namespace;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
 
 /// So much of a file is read. Directories of users are not larger.
 const MOST: u64 = 16 << 20;
@@ -164,31 +161,9 @@ fn reversed(path: &Path) -> Vec<OsString> {
     path.iter().rev().map(OsStr::to_owned).collect()
 }
 
-/// Whether the topmost layer that has anything there has this directory, with no link on the way. Then it is where
-/// its path says. The bottom layer is the first.
-pub(super) fn is_plain(layers: &[PathBuf], directory: &Path) -> bool {
-    let Ok(relative) = directory.strip_prefix("/") else {
-        return false;
-    };
-    let Ok(relative) = CString::new(relative.as_os_str().as_bytes()) else {
-        return false;
-    };
-    let resolve = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS;
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let found = layers.iter().rev().find_map(|layer| {
-        let wanted = libc::O_PATH | libc::O_DIRECTORY;
-        let layer = open(layer, flags, Mode::empty()).ok()?;
-        match openat2(&layer, &relative, wanted, 0, resolve) {
-            Err(Errno::ENOENT) => None,
-            // A link, a file, a whiteout: what the layers below have is not what is seen.
-            found => Some(found.is_ok()),
-        }
-    });
-    found.unwrap_or(false)
-}
-
 #[cfg(test)]
 mod tests {
+    use nix::sys::stat::Mode;
     use std::os::unix::fs::symlink;
 
     use layers::extract::{Options, extract};
@@ -389,26 +364,5 @@ mod tests {
         assert_eq!(view.text(c"etc/passwd").unwrap(), "");
         assert_eq!(view.text(c"etc/group").unwrap(), "top");
         assert_eq!(view.text(c"lib/passwd").unwrap(), "bottom");
-    }
-
-    #[test]
-    fn a_link_hides_a_directory_of_the_layers_below() {
-        let dir = tempfile::tempdir().unwrap();
-        let [bottom, middle, top] = ["bottom", "middle", "top"].map(|name| {
-            let layer = dir.path().join(name);
-            std::fs::create_dir(&layer).unwrap();
-            layer
-        });
-        std::fs::create_dir_all(bottom.join("app/deep")).unwrap();
-        symlink("/", middle.join("app")).unwrap();
-        let is_plain = |layers: &[&PathBuf], directory: &str| {
-            let layers: Vec<_> = layers.iter().map(|layer| (*layer).clone()).collect();
-            super::is_plain(&layers, Path::new(directory))
-        };
-        assert!(is_plain(&[&bottom, &top], "/app/deep"));
-        assert!(!is_plain(&[&bottom, &middle, &top], "/app/deep"));
-        assert!(!is_plain(&[&bottom, &middle, &top], "/app"));
-        assert!(is_plain(&[&middle, &bottom], "/app"));
-        assert!(!is_plain(&[&bottom], "/elsewhere"));
     }
 }
