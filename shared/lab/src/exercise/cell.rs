@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use cgroups::devices::{self, Access, Policy, Rule, defaults};
 use cgroups::{Cgroup, Limits, Swap};
 use kit::Result;
-use namespaces::{Clocks, Command, Kind, Mechanism, Namespaces, spawn};
-use rootfs::{Bind, Options, Rootfs, Tmpfs};
+use namespaces::{Account, Kind, Mechanisms, Namespaces, Process, Streams, User, spawn};
+use rootfs::{Bind, Mount, Options, Propagation, Rootfs, Tmpfs};
 use serde::{Deserialize, Serialize};
 
-use super::confine::Confine;
+use super::confine::{Confine, rlimits};
 use super::glass::Glass;
 
 /// What runs in a cell, and what it sees.
@@ -82,59 +82,45 @@ const TO_BE_ATTACKED: [u32; 4] = [
 /// The cell could not be made.
 pub(crate) fn run(inmate: &Inmate) -> Result<End> {
     let id = kit::id::Id::random()?;
-    let namespaces = Namespaces {
-        kinds: Kind::DEFAULT.to_vec(),
-        hostname: "cell".into(),
-        user: None,
-        clocks: Clocks::default(),
-        mount_proc: matches!(inmate.world, World::Glass { .. }),
-    };
-    let (root, limits, confine): (Box<dyn Mechanism>, _, _) = match &inmate.world {
-        World::Busybox => (
-            Box::new(Rootfs::new(busybox_root(&inmate.program))),
-            limits(256 << 20),
-            Confine::to(SPACE, None),
-        ),
-        World::StandIn { programs } => (
-            Box::new(Rootfs::new(stand_in_root(&inmate.program, programs))),
-            limits(256 << 20),
-            Confine::to(SPACE, None).keeping(&TO_BE_ATTACKED),
-        ),
-        World::Glass {
-            writable,
-            hidden,
-            user,
-            ..
-        } => {
-            let glass = Glass::new(writable.clone(), hidden.clone(), scratch(inmate, writable));
-            (
-                Box::new(glass),
-                limits(1 << 30),
-                Confine::to(LARGEST_FILE, *user),
-            )
-        }
-    };
+    let process = process(inmate);
     let mut cgroup = Cgroup::new(format!("cell-{}", id.short()));
-    cgroup.limits = limits;
+    cgroup.limits = limits(&inmate.world);
     cgroup.devices = Some(Policy::new(&devices(&inmate.world)));
-    cgroup.has_namespace = true;
-    let exit = spawn(
-        &command(inmate),
-        vec![
-            Box::new(namespaces),
-            root,
-            Box::new(cgroup),
-            Box::new(confine),
-        ],
-    )?
-    .wait()?;
+    let mechanisms = Mechanisms::new()
+        .and(Namespaces::new(&Kind::DEFAULT, "cell"))
+        .and(cgroup)
+        .and(confine(&inmate.world))
+        .and_if(User::of(&process));
+    let mechanisms = match &inmate.world {
+        World::Busybox => mechanisms.and(Rootfs::new(busybox_root(&inmate.program)?)),
+        World::StandIn { programs } => {
+            mechanisms.and(Rootfs::new(stand_in_root(&inmate.program, programs)?))
+        }
+        World::Glass {
+            writable, hidden, ..
+        } => mechanisms.and(Glass::new(
+            writable.clone(),
+            hidden.clone(),
+            scratch(inmate, writable),
+        )),
+    };
+    let exit = spawn(&process, Streams::ours(false), mechanisms)?.wait()?;
     Ok(End {
         code: exit.code,
         notes: exit.notes,
     })
 }
 
-fn command(inmate: &Inmate) -> Command {
+fn confine(world: &World) -> Confine {
+    match world {
+        World::StandIn { .. } => Confine {
+            kept: &TO_BE_ATTACKED,
+        },
+        World::Busybox | World::Glass { .. } => Confine::default(),
+    }
+}
+
+fn process(inmate: &Inmate) -> Process {
     let (program, directory) = match &inmate.world {
         World::Busybox | World::StandIn { .. } => (PROGRAM.into(), "/tmp".into()),
         World::Glass { directory, .. } => {
@@ -151,18 +137,31 @@ fn command(inmate: &Inmate) -> Command {
         environment.retain(|(other, _)| other != name.as_str());
         environment.push((name.into(), value.into()));
     }
-    Command {
+    let (file_size, user) = match &inmate.world {
+        World::Busybox | World::StandIn { .. } => (SPACE, None),
+        World::Glass { user, .. } => (LARGEST_FILE, *user),
+    };
+    Process {
         arguments,
         environment,
         directory: Some(directory),
-        stdin: false,
-        terminal: false,
+        user: user.map(|(uid, gid)| Account {
+            uid,
+            gid,
+            ..Account::default()
+        }),
+        rlimits: rlimits(file_size),
         init: true,
+        ..Process::default()
     }
 }
 
 /// Enough for every check, and little enough that a machine does not notice who takes it all.
-fn limits(memory: u64) -> Limits {
+fn limits(world: &World) -> Limits {
+    let memory = match world {
+        World::Busybox | World::StandIn { .. } => 256 << 20,
+        World::Glass { .. } => 1 << 30,
+    };
     Limits {
         memory: Some(memory),
         swap: Swap::Total(memory),
@@ -186,34 +185,43 @@ fn devices(world: &World) -> Vec<Rule> {
     rules
 }
 
-fn busybox_root(program: &Path) -> Options {
-    Options {
-        read_only: true,
-        binds: vec![bind(program, PROGRAM.into())],
-        tmpfs: vec![
-            memory("/srv", 1 << 20),
-            memory("/tmp", SPACE),
-            memory("/root", 1 << 20),
-        ],
-        ..Options::new(busybox::default_root())
-    }
+fn busybox_root(program: &Path) -> Result<Options> {
+    let memory = [
+        memory("/srv", 1 << 20),
+        memory("/tmp", SPACE),
+        memory("/root", 1 << 20),
+    ];
+    small_root([bind(program, PROGRAM.into())], memory)
 }
 
-fn stand_in_root(program: &Path, programs: &[PathBuf]) -> Options {
-    let mut root = busybox_root(program);
+fn stand_in_root(program: &Path, programs: &[PathBuf]) -> Result<Options> {
     let found = |program: &PathBuf| {
         let name = program.file_name().unwrap_or_default();
         bind(program, Path::new("/srv/bin").join(name))
     };
-    root.binds.extend(programs.iter().map(found));
-    root.tmpfs = vec![
+    let binds = [bind(program, PROGRAM.into())].into_iter();
+    let memory = [
         memory("/srv", SPACE),
         memory("/tmp", 1 << 20),
         memory("/run", 1 << 20),
     ];
+    let mut root = small_root(binds.chain(programs.iter().map(found)), memory)?;
     root.masked.clear();
     root.read_only_paths.clear();
-    root
+    Ok(root)
+}
+
+fn small_root(
+    binds: impl IntoIterator<Item = Bind>,
+    memory: impl IntoIterator<Item = Tmpfs>,
+) -> Result<Options> {
+    let mut root = Options {
+        read_only: true,
+        ..Options::new(busybox::default_root())
+    };
+    let memory = memory.into_iter().map(Mount::from);
+    root.add(binds.into_iter().map(Mount::from).chain(memory))?;
+    Ok(root)
 }
 
 fn bind(source: &Path, target: PathBuf) -> Bind {
@@ -221,6 +229,7 @@ fn bind(source: &Path, target: PathBuf) -> Bind {
         source: source.to_owned(),
         target,
         read_only: true,
+        propagation: Propagation::RPRIVATE,
     }
 }
 

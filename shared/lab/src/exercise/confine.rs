@@ -2,10 +2,9 @@
 
 use kit::sys::capability::drop_from_bounding_set;
 use kit::{Failure, Result};
-use namespaces::{Gate, Mechanism, Plan};
+use namespaces::{Inside, Mechanism, Plan, Rlimit, Stage};
 use nix::errno::Errno;
-use nix::sys::resource::{Resource, setrlimit};
-use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+use nix::sys::resource::Resource;
 
 /// Capabilities that reach beyond every namespace, by number (capabilities(7)). The exercises need none of them.
 const REACH_THE_HOST: [u32; 17] = [
@@ -28,38 +27,11 @@ const REACH_THE_HOST: [u32; 17] = [
     37, // CAP_AUDIT_READ
 ];
 
-/// Gives up what reaches beyond the namespaces, and bounds what no cgroup counts.
-#[derive(Debug)]
+/// Gives up what reaches beyond the namespaces.
+#[derive(Debug, Default)]
 pub(super) struct Confine {
-    file_size: u64,
-    user: Option<(u32, u32)>,
-    kept: &'static [u32],
-}
-
-impl Confine {
-    /// `file_size`: the largest file that may be written, in bytes (RLIMIT_FSIZE). `user`: who to be, if not root.
-    pub(super) fn to(file_size: u64, user: Option<(u32, u32)>) -> Self {
-        Self {
-            file_size,
-            user,
-            kept: &[],
-        }
-    }
-
     /// But for these capabilities, by number: for what has to be attacked.
-    pub(super) fn keeping(self, kept: &'static [u32]) -> Self {
-        Self { kept, ..self }
-    }
-
-    fn become_user(&self) -> nix::Result<()> {
-        let Some((user, group)) = self.user else {
-            return Ok(());
-        };
-        let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
-        setgroups(&[])?;
-        setresgid(group, group, group)?;
-        setresuid(user, user, user)
-    }
+    pub(super) kept: &'static [u32],
 }
 
 impl Mechanism for Confine {
@@ -67,11 +39,15 @@ impl Mechanism for Confine {
         "confine"
     }
 
+    fn stages(&self) -> &'static [Stage] {
+        &[Stage::Entered]
+    }
+
     fn prepare(&mut self, _: &mut Plan) -> Result<()> {
         Ok(())
     }
 
-    fn enter(&self, _: &Gate) -> Result<(), Failure<'_>> {
+    fn enter(&self, _: Stage, _: &mut Inside<'_>) -> Result<(), Failure<'_>> {
         let given_up = REACH_THE_HOST
             .iter()
             .filter(|capability| !self.kept.contains(capability));
@@ -81,12 +57,20 @@ impl Mechanism for Confine {
                 Err(errno) => return Err(Failure::new("give up a capability", b"", errno)),
             }
         }
-        let limit = |resource, most| setrlimit(resource, most, most);
-        limit(Resource::RLIMIT_FSIZE, self.file_size)
-            // A core file would be written by the kernel, wherever its pattern says.
-            .and_then(|()| limit(Resource::RLIMIT_CORE, 0))
-            .map_err(Failure::of("set a resource limit", b""))?;
-        self.become_user()
-            .map_err(Failure::of("become the user", b""))
+        Ok(())
     }
+}
+
+/// Bounds what no cgroup counts: the largest file that may be written, in bytes.
+pub(super) fn rlimits(file_size: u64) -> Vec<Rlimit> {
+    let limit = |resource, most| Rlimit {
+        resource,
+        soft: most,
+        hard: most,
+    };
+    vec![
+        limit(Resource::RLIMIT_FSIZE, file_size),
+        // A core file would be written by the kernel, wherever its pattern says.
+        limit(Resource::RLIMIT_CORE, 0),
+    ]
 }

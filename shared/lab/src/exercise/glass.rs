@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use kit::sys::descriptor::openat2;
 use kit::sys::mount::{Attributes, clone_tree, move_mount, set_attributes};
 use kit::{Error, Failure, Result};
-use namespaces::{Gate, Mechanism, Plan};
+use namespaces::{Inside, Mechanism, Plan, Stage};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -52,8 +52,12 @@ impl Mechanism for Glass {
         "glass"
     }
 
+    fn stages(&self) -> &'static [Stage] {
+        &[Stage::Mounts]
+    }
+
     fn prepare(&mut self, plan: &mut Plan) -> Result<()> {
-        if !plan.has(libc::CLONE_NEWNS) {
+        if !plan.own_mounts {
             return Err(Error::new(
                 "to put the host behind glass takes a mount namespace",
             ));
@@ -68,7 +72,11 @@ impl Mechanism for Glass {
         Ok(())
     }
 
-    fn enter(&self, _: &Gate) -> Result<(), Failure<'_>> {
+    fn enter(&self, _: Stage, _: &mut Inside<'_>) -> Result<(), Failure<'_>> {
+        // Of the cell's own processes: whoever brings a root brings its /proc, and the host's is still here.
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+        mount(Some(c"proc"), c"/proc", Some(c"proc"), flags, None::<&CStr>)
+            .map_err(Failure::of("mount proc on", b"/proc"))?;
         let mut kept = Vec::new();
         for path in &self.ready.writable {
             let tree = clone_tree(AT_FDCWD, path, libc::AT_RECURSIVE);

@@ -1,19 +1,23 @@
-//! One chapter's sandbox, seen from inside.
-//!
-//! Two processes of ours stand between `lab book check` and the commands: one that makes the namespaces, and the first
-//! one of the new PID namespace, whose end is the end of all that the commands have started.
+//! One chapter's sandbox, seen from inside: a container of the steps' own making, on the host's files, with a `/tmp` and
+//! data roots of its own.
 
+use std::ffi::{CString, OsStr};
 use std::fs;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use kit::Failure;
+use kit::sys::descriptor::openat2;
+use kit::sys::mount::{Attributes, FileSystem, clone_tree, move_mount, set_attributes};
 use kit::sys::process::die_with_parent;
-use nix::errno::Errno;
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
-use nix::sys::wait::{WaitStatus, wait};
+use namespaces::{
+    Inside, Kind, Mechanism, Mechanisms, Namespaces, Plan, Process, Stage, Streams, spawn,
+};
+use nix::fcntl::AT_FDCWD;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -23,9 +27,6 @@ pub(crate) struct Arguments {
     /// Keep the machine's network
     #[arg(long)]
     network: bool,
-    /// Be the first process of the PID namespace, whose pids are to begin somewhere that depends on this number
-    #[arg(long)]
-    first: Option<u32>,
     /// A directory that holds the script and becomes the sandbox's memory
     scratch: PathBuf,
 }
@@ -41,80 +42,130 @@ const USER: u32 = 1000;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     die_with_parent()?;
-    match arguments.first {
-        Some(start) => first(start),
-        None => outer(arguments),
+    let network = (!arguments.network).then_some(Kind::Network);
+    let kinds: Vec<Kind> = [Kind::Mount, Kind::Pid, Kind::Uts, Kind::Ipc]
+        .into_iter()
+        .chain(network)
+        .collect();
+    let mechanisms = Mechanisms::new()
+        .and(Namespaces::new(&kinds, "lab"))
+        .and(Private::new(arguments).context("cannot furnish the sandbox")?);
+    let container = spawn(&shell(), Streams::ours(false), mechanisms)?;
+    Ok(ExitCode::from(container.wait()?.code))
+}
+
+fn shell() -> Process {
+    let path = format!("{HIDDEN}/bin:{ROOTS_PATH}");
+    let script = format!("{HIDDEN}/script");
+    let environment = [
+        ("PATH", path.as_str()),
+        ("HOME", HOME),
+        ("LANG", "C.UTF-8"),
+        ("TERM", "dumb"),
+        ("COLUMNS", "80"),
+    ];
+    Process {
+        arguments: ["bash", "--noprofile", "--norc", &script]
+            .map(Into::into)
+            .to_vec(),
+        environment: environment
+            .map(|(name, value)| (name.into(), value.into()))
+            .to_vec(),
+        directory: Some(HOME.into()),
+        init: true,
+        ..Process::default()
     }
 }
 
-/// Makes the namespaces and what is private in them.
-fn outer(arguments: &Arguments) -> Result<ExitCode> {
-    let mut flags = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC;
-    if !arguments.network {
-        flags |= CloneFlags::CLONE_NEWNET;
-    }
-    unshare(flags).context("cannot make the sandbox's namespaces")?;
-    nix::unistd::sethostname("lab")?;
-    if !arguments.network {
-        kit::sys::network::link_up(c"lo")?;
-    }
-    set_mount(
-        None,
-        Path::new("/"),
-        None,
-        MsFlags::MS_PRIVATE | MsFlags::MS_REC,
-    )?;
-    private_directories(arguments).context("cannot furnish the sandbox")?;
-    // As systemd leaves it: what a container does not do against that, the chapter's commands must be able to show.
-    set_mount(
-        None,
-        Path::new("/"),
-        None,
-        MsFlags::MS_SHARED | MsFlags::MS_REC,
-    )?;
-    let start = std::process::id().to_string();
-    // Last, because the next child is the first process of the PID namespace, and to furnish it has taken some.
-    unshare(CloneFlags::CLONE_NEWPID).context("cannot make the sandbox's PID namespace")?;
-    // By its link in /proc, because the file itself may be below the /tmp that is now hidden.
-    let status = Command::new("/proc/self/exe")
-        .args(["book", "inside", "--first", &start, HIDDEN])
-        .status()
-        .context("cannot start the sandbox's first process")?;
-    Ok(ExitCode::from(
-        status
-            .code()
-            .and_then(|code| u8::try_from(code).ok())
-            .unwrap_or(1),
-    ))
+/// A file system in memory of which parts become `/tmp` and the lab's data and run roots.
+#[derive(Debug)]
+struct Private {
+    memory: OwnedFd,
+    /// Where it is attached, so that its parts can be cloned.
+    scratch: CString,
+    /// Its parts, and their places.
+    parts: Vec<(CString, CString)>,
+    /// Pids begin behind this number.
+    last_pid: String,
 }
 
-/// A tmpfs of which parts become /tmp and the lab's data and run roots.
-fn private_directories(arguments: &Arguments) -> Result<()> {
-    let script = fs::read(arguments.scratch.join("script"))?;
-    let scratch = &arguments.scratch;
-    set_mount(Some("tmpfs"), scratch, Some("tmpfs"), MsFlags::empty())?;
-    let tmp = directory(&scratch.join("tmp"), 0o1777)?;
-    let hidden = directory(&tmp.join(".book"), 0o755)?;
-    fs::write(hidden.join("script"), script)?;
-    let programs = directory(&hidden.join("bin"), 0o755)?;
-    if let Some(from) = &arguments.programs {
-        copy_programs(from, &programs)?;
+impl Private {
+    /// Makes it and fills it, where only this process can find it.
+    fn new(arguments: &Arguments) -> Result<Self> {
+        let script = fs::read(arguments.scratch.join("script"))?;
+        let memory = FileSystem::open(c"tmpfs")?;
+        memory.set(c"source", c"tmpfs")?;
+        let memory = memory.mount(0)?;
+        let here = PathBuf::from(format!("/proc/self/fd/{}", memory.as_raw_fd()));
+        let tmp = directory(&here.join("tmp"), 0o1777)?;
+        let hidden = directory(&tmp.join(".book"), 0o755)?;
+        fs::write(hidden.join("script"), script)?;
+        let programs = directory(&hidden.join("bin"), 0o755)?;
+        if let Some(from) = &arguments.programs {
+            copy_programs(from, &programs)?;
+        }
+        let home = directory(&tmp.join("lab"), 0o777)?;
+        busybox::fill(&directory(&home.join("rootfs"), 0o755)?)?;
+        let user = directory(&tmp.join("user"), 0o755)?;
+        chown(&user, Some(USER), Some(USER))?;
+        busybox::make(&directory(&here.join("data"), 0o755)?.join("rootfs/busybox"))?;
+        directory(&here.join("run"), 0o755)?;
+        let mut parts = Vec::new();
+        // The scratch directory may lie in /tmp, which therefore comes last.
+        for (part, place) in [
+            ("data", kit::roots::data()),
+            ("run", kit::roots::run()),
+            ("tmp", "/tmp".into()),
+        ] {
+            fs::create_dir_all(&place)?;
+            let path = arguments.scratch.join(part);
+            parts.push((string(path.as_os_str())?, string(place.as_os_str())?));
+        }
+        Ok(Self {
+            memory,
+            scratch: string(arguments.scratch.as_os_str())?,
+            parts,
+            last_pid: (2000 + std::process::id() % 7000).to_string(),
+        })
     }
-    let home = directory(&tmp.join("lab"), 0o777)?;
-    busybox::fill(&directory(&home.join("rootfs"), 0o755)?)?;
-    let data = directory(&scratch.join("data"), 0o755)?;
-    busybox::make(&data.join("rootfs/busybox"))?;
-    let run = directory(&scratch.join("run"), 0o755)?;
-    for (from, to) in [
-        (&data, kit::roots::data()),
-        (&run, kit::roots::run()),
-        (&tmp, "/tmp".into()),
-    ] {
-        fs::create_dir_all(&to)?;
-        let from = from.to_str().context("a path that is not text")?;
-        set_mount(Some(from), &to, None, MsFlags::MS_BIND)?;
+}
+
+impl Mechanism for Private {
+    fn name(&self) -> &'static str {
+        "private directories"
     }
-    Ok(())
+
+    fn stages(&self) -> &'static [Stage] {
+        &[Stage::Mounts]
+    }
+
+    fn prepare(&mut self, _: &mut Plan) -> kit::Result<()> {
+        Ok(())
+    }
+
+    fn enter(&self, _: Stage, _: &mut Inside<'_>) -> Result<(), Failure<'_>> {
+        let at = |path: &CString| openat2(AT_FDCWD, path, libc::O_PATH | libc::O_DIRECTORY, 0, 0);
+        at(&self.scratch)
+            .and_then(|place| move_mount(&self.memory, place))
+            .map_err(Failure::of("mount on", self.scratch.to_bytes()))?;
+        for (part, place) in &self.parts {
+            clone_tree(AT_FDCWD, part, 0)
+                .and_then(|mount| move_mount(mount, at(place)?))
+                .map_err(Failure::of("mount on", place.to_bytes()))?;
+        }
+        // As systemd leaves it: what a container does not do against that, the chapter's commands must be able to show.
+        let shared = Attributes {
+            propagation: libc::MS_SHARED,
+            ..Attributes::default()
+        };
+        set_attributes(AT_FDCWD, c"/", libc::AT_RECURSIVE, shared)
+            .map_err(Failure::of("share the mounts of", b"/"))?;
+        // So that the pids outside of a container look like those of a machine that has run for a while, and differ from
+        // one sandbox to the next: cgroups, which no sandbox has for itself, are named by them. Without
+        // CONFIG_CHECKPOINT_RESTORE there is no such file.
+        let _ = fs::write("/proc/sys/kernel/ns_last_pid", &self.last_pid);
+        Ok(())
+    }
 }
 
 /// The programs and examples of a cargo profile, under their names.
@@ -132,58 +183,6 @@ fn directory(path: &Path, mode: u32) -> Result<PathBuf> {
     Ok(path.to_owned())
 }
 
-fn set_mount(
-    source: Option<&str>,
-    target: &Path,
-    kind: Option<&str>,
-    flags: MsFlags,
-) -> Result<()> {
-    mount(source, target, kind, flags, None::<&str>)
-        .with_context(|| format!("cannot mount {}", target.display()))
-}
-
-/// PID 1: starts the shell, reaps what is orphaned, and ends when the shell does.
-fn first(start: u32) -> Result<ExitCode> {
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    set_mount(Some("proc"), Path::new("/proc"), Some("proc"), flags)?;
-    // So that the pids outside of a container look like those of a machine that has run for a while, and differ from
-    // one sandbox to the next: cgroups, which no sandbox has for itself, are named by them. Without
-    // CONFIG_CHECKPOINT_RESTORE there is no such file.
-    let last = 2000 + start % 7000;
-    let _ = fs::write("/proc/sys/kernel/ns_last_pid", last.to_string());
-    let user = directory(Path::new("/tmp/user"), 0o755)?;
-    chown(&user, Some(USER), Some(USER))?;
-    let shell = Command::new("bash")
-        .args(["--noprofile", "--norc", "/tmp/.book/script"])
-        .current_dir(HOME)
-        .env_clear()
-        .env("PATH", format!("{HIDDEN}/bin:{}", ROOTS_PATH))
-        .envs([
-            ("HOME", HOME),
-            ("LANG", "C.UTF-8"),
-            ("TERM", "dumb"),
-            ("COLUMNS", "80"),
-        ])
-        .spawn()
-        .context("cannot start bash")?;
-    loop {
-        match wait() {
-            Ok(status)
-                if status
-                    .pid()
-                    .is_some_and(|pid| pid.as_raw() as u32 == shell.id()) =>
-            {
-                return Ok(ended(status));
-            }
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno).context("cannot wait for the shell"),
-        }
-    }
-}
-
-fn ended(status: WaitStatus) -> ExitCode {
-    match status {
-        WaitStatus::Exited(_, code) => ExitCode::from(code as u8),
-        _ => ExitCode::FAILURE,
-    }
+fn string(path: &OsStr) -> Result<CString> {
+    CString::new(path.as_bytes()).context("a path with a NUL byte")
 }
