@@ -271,7 +271,7 @@ fn check_addition(mount: &Mount) -> Result<()> {
         return Err(Error::new("the root cannot be a volume of its own")
             .hint("an image's VOLUME names directories below it"));
     }
-    if !is_bind && matches!(target, Some("/dev" | "/sys")) {
+    if !is_bind && matches!(target, Some("/dev" | "/proc" | "/sys")) {
         return Err(refuse_to_hide(mount));
     }
     Ok(())
