@@ -11,7 +11,7 @@ use std::sync::Arc;
 use kit::sys::ptrace::{peek, poke};
 use nix::sys::ptrace::getregs;
 use nix::unistd::Pid;
-use object::elf::FileHeader64;
+use object::elf::{FileHeader64, SHF_EXECINSTR};
 use object::read::elf::{FileHeader, SectionHeader};
 use object::{Endianness, ReadCache};
 
@@ -72,7 +72,12 @@ fn sites(pid: Pid) -> Option<(u64, Sites)> {
     let endian = header.endian().ok()?;
     let sections = header.sections(endian, &file).ok()?;
     let mut found = Vec::new();
+    let mut code = Vec::new();
     for section in sections.iter() {
+        if section.sh_flags(endian).contains(SHF_EXECINSTR) {
+            let start: u64 = section.sh_addr(endian);
+            code.push(start..start + section.sh_size(endian));
+        }
         let Ok(Some(mut notes)) = section.notes(endian, &file) else {
             continue;
         };
@@ -82,6 +87,8 @@ fn sites(pid: Pid) -> Option<(u64, Sites)> {
             }
         }
     }
+    // A function that the linker has thrown away leaves its note behind, which then points at anything.
+    found.retain(|(address, _)| code.iter().any(|part| part.contains(address)));
     Some((header.e_entry(endian), found))
 }
 

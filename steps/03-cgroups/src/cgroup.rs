@@ -195,7 +195,7 @@ impl Cgroup {
             return Ok(());
         };
         drop((state.inside, state.tasks));
-        let removed = state.made.undo();
+        let removed = record::undo(&state.made);
         drop(state.janitor);
         removed
     }
@@ -253,7 +253,7 @@ fn hire_janitor(record: &Record, made: &Made) -> Result<Janitor> {
         name: c"drydock-janitor",
         keeps: &[record.file().as_fd()],
         now: record::sweep,
-        then: || drop(made.kill()),
+        then: || drop(record::kill(made)),
     };
     Janitor::fork(duties).map_err(|errno| Error::sys("fork the janitor", "", errno))
 }

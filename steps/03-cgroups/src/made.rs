@@ -7,26 +7,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use kit::{Error, Result};
-use namespaces::{Exit, Leftover, Undo};
+use namespaces::{Exit, Leftover};
 use serde::{Deserialize, Serialize};
 
 use crate::group::{Group, PREFIX};
 use crate::limits::Limits;
-use crate::{control, notes, record};
+use crate::notes;
 
 /// The mechanism's name.
 pub(crate) const NAME: &str = "cgroups";
-
-/// How what this step leaves of a container is undone.
-pub const UNDO: Undo = Undo {
-    mechanism: NAME,
-    undo: |leftover, exit| {
-        let made: Made = leftover.read()?;
-        made.check()?;
-        made.explain(exit);
-        made.undo()
-    },
-};
 
 /// A container's cgroup.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,25 +82,6 @@ impl Made {
         };
         notes::add(exit, &limits, &self.group);
     }
-
-    /// Removes the directories, and whoever lives in them, and gives the name back. What is gone already is no error.
-    ///
-    /// # Errors
-    /// Something outlives SIGKILL; then the record stays.
-    pub(crate) fn undo(&self) -> Result<()> {
-        self.group.remove()?;
-        record::forget(&self.name);
-        Ok(())
-    }
-
-    /// The same, for one whose processes are not known to have ended.
-    ///
-    /// # Errors
-    /// As [`undo`](Self::undo).
-    pub(crate) fn kill(&self) -> Result<()> {
-        control::kill(&self.group)?;
-        self.undo()
-    }
 }
 
 #[cfg(test)]
@@ -144,12 +114,8 @@ mod tests {
             "/",
             "",
         ] {
-            let leftover = made(directory).leftover().unwrap();
-            let error = (UNDO.undo)(&leftover, &mut Exit::default()).unwrap_err();
-            assert!(
-                error.to_string().ends_with("is not a cgroup of ours"),
-                "{error}"
-            );
+            let error = made(directory).check().unwrap_err().to_string();
+            assert!(error.ends_with("is not a cgroup of ours"), "{error}");
         }
         for name in ["", "..", "a/b"] {
             let odd = Made {

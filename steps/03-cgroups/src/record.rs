@@ -16,11 +16,13 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use kit::{Error, Result};
+use namespaces::Undo;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
+use crate::control;
 use crate::group::Group;
-use crate::made::Made;
+use crate::made::{Made, NAME};
 
 /// The record of a container that is ours, and its lock.
 #[derive(Debug)]
@@ -112,10 +114,35 @@ fn show(name: &str, text: &[u8], flags: RenameFlags) -> Result<Shown> {
     }
 }
 
-/// Gives a name back. The directories must be gone.
-pub(crate) fn forget(name: &str) {
+/// How what this step leaves of a container is undone.
+pub const UNDO: Undo = Undo {
+    mechanism: NAME,
+    undo: |leftover, exit| {
+        let made: Made = leftover.read()?;
+        made.check()?;
+        made.explain(exit);
+        undo(&made)
+    },
+};
+
+/// Removes the directories, and whoever lives in them, and gives the name back. What is gone already is no error.
+///
+/// # Errors
+/// Something outlives SIGKILL; then the record stays.
+pub(crate) fn undo(made: &Made) -> Result<()> {
+    made.group.remove()?;
     // ENOENT: the run root was removed under us, and the record with it.
-    let _ = fs::remove_file(directory().join(name));
+    let _ = fs::remove_file(directory().join(&made.name));
+    Ok(())
+}
+
+/// The same, for one whose processes are not known to have ended.
+///
+/// # Errors
+/// As [`undo`].
+pub(crate) fn kill(made: &Made) -> Result<()> {
+    control::kill(&made.group)?;
+    undo(made)
 }
 
 /// A new file by another name; the directory is made if it is missing.
@@ -214,7 +241,7 @@ fn sweep_one(path: &Path) {
         .is_some_and(|name| name.as_bytes().starts_with(b"."));
     let is_clean = match made {
         Some(made) if made.is_detached => is_draft,
-        Some(made) => made.kill().is_ok(),
+        Some(made) => kill(&made).is_ok(),
         // A draft, written halfway: nothing was made of it.
         None => true,
     };
