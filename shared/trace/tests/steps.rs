@@ -196,8 +196,8 @@ fn images_run_true() {
     trace.assert_before("setresgid(8, 8, 8)", "setresuid(7, 7, 7)");
     trace.assert_before("setresuid(7, 7, 7)", "command: execve");
     if linux_is_at_least(6, 8) {
-        let text = normaliser("images").only(&["parent", "init"]).text(&trace);
-        let own = passages(&text, &["layers", "user: enter"]);
+        let text = normaliser("images").only(&["parent", "init", "command"]).text(&trace);
+        let own = passages(&text, &["layers", "user: seal"]);
         insta::assert_snapshot!("images_run_true", own);
     }
 }
@@ -298,8 +298,8 @@ fn moments() {
             "namespaces attach",
             "rootfs attach",
             "spawn gate",
-            "rootfs finish",
-            "namespaces finish"
+            "rootfs undo",
+            "namespaces undo"
         ]
     );
     assert_eq!(
@@ -308,7 +308,8 @@ fn moments() {
             "spawn gate",
             "namespaces enter",
             "rootfs enter",
-            "spawn seal"
+            "rootfs enter",
+            "spawn close"
         ]
     );
     assert_eq!(of("command"), ["spawn ready", "spawn exec"]);
