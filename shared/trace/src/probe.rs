@@ -71,8 +71,12 @@ fn sites(pid: Pid) -> Option<(u64, Sites)> {
     let header = FileHeader64::<Endianness>::parse(&file).ok()?;
     let endian = header.endian().ok()?;
     let sections = header.sections(endian, &file).ok()?;
-    let mut found = Vec::new();
+    let (mut found, mut code) = (Vec::new(), Vec::new());
     for section in sections.iter() {
+        if section.sh_flags(endian).0 & u64::from(object::elf::SHF_EXECINSTR.0) != 0 {
+            let start = section.sh_addr(endian);
+            code.push(start..start + section.sh_size(endian));
+        }
         let Ok(Some(mut notes)) = section.notes(endian, &file) else {
             continue;
         };
@@ -82,6 +86,8 @@ fn sites(pid: Pid) -> Option<(u64, Sites)> {
             }
         }
     }
+    // The linker leaves out functions that nobody calls, and not the notes about them.
+    found.retain(|(address, _)| code.iter().any(|range| range.contains(address)));
     Some((header.e_entry(endian), found))
 }
 
