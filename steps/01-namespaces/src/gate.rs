@@ -1,3 +1,4 @@
+// ANCHOR: drawing
 //! The gate: the one socket pair between parent and child, and all that is ever said on it.
 //!
 //! ```text
@@ -30,6 +31,7 @@
 //!
 //! End of file before `Ready` means that the other side died. SOCK_SEQPACKET keeps the messages apart, and, unlike a
 //! datagram socket, has an end of file (unix(7)).
+// ANCHOR_END: drawing
 
 use std::io::IoSlice;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};

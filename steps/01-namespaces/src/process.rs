@@ -82,6 +82,7 @@ pub struct Wanted {
     pub init: bool,
 }
 
+// ANCHOR: new
 impl Process {
     /// What comes of both. Where there is no image, `image` says nothing.
     pub fn new(wanted: &Wanted, image: &Defaults) -> Self {
@@ -96,7 +97,9 @@ impl Process {
         }
     }
 }
+// ANCHOR_END: new
 
+// ANCHOR: arguments
 /// An entry point of the caller's own stands alone: the image's command was written for the image's.
 fn arguments(wanted: &Wanted, image: &Defaults) -> Vec<OsString> {
     let (mut arguments, default) = match &wanted.entrypoint {
@@ -110,6 +113,7 @@ fn arguments(wanted: &Wanted, image: &Defaults) -> Vec<OsString> {
     });
     arguments
 }
+// ANCHOR_END: arguments
 
 /// Docker's: PATH, HOSTNAME, TERM with a terminal, HOME; then what the caller sets, and of the image what the caller does
 /// not. Nothing of the caller's own is inherited: an environment is full of secrets.
