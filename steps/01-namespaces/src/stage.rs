@@ -34,7 +34,8 @@ pub enum Stage {
     Entered,
     /// From here on it is *seal*: the command becomes a user, and can do less after each.
     User,
-    /// The last of all: a filter of system calls lets little more than execve through.
+    /// The last of all: a filter of system calls. Of ours it has to let execve through; sendmsg and exit_group too, if a
+    /// failure of that is to be told, and what an init does, if one runs beside the command.
     Seccomp,
 }
 // ANCHOR_END: stages

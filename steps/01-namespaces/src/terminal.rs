@@ -32,7 +32,7 @@ pub struct Terminal {
 impl Terminal {
     /// For `process`, if it is to have one.
     pub fn of(process: &Process, streams: &Streams) -> Option<Self> {
-        process.terminal.then(|| Self {
+        process.terminal.then_some(Self {
             size: None,
             interactive: matches!(streams.console, Console::Pump { input: true }),
         })
