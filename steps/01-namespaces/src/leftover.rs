@@ -158,7 +158,6 @@ impl Record {
     }
 }
 
-// ANCHOR: claim
 /// The right to make or to undo the container in a directory, which one process at a time has (flock(2)). The child
 /// inherits it for as long as it is being made; so of a creator that was killed, nothing is left any more once somebody
 /// else has the right.
@@ -195,8 +194,8 @@ impl Claim {
         Ok(Some(Self { _directory: file }))
     }
 }
-// ANCHOR_END: claim
 
+// ANCHOR: undo
 /// Undoes the container in `directory`, whoever made it: kills what lives, has each mechanism's part undone, the last first,
 /// and removes what is written down. It can be done again after a failure, and what is gone already is no error. One that
 /// is still being created is waited for.
@@ -231,6 +230,7 @@ pub fn undo(directory: &Path, ways: &[Undo]) -> Result<Exit> {
     forget(directory)?;
     Ok(exit)
 }
+// ANCHOR_END: undo
 
 /// Removes the records that were not written to their end.
 fn sweep(directory: &Path) -> Result<()> {

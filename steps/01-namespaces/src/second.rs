@@ -26,7 +26,6 @@ pub(crate) fn listen_in(directory: &Path) -> Result<OwnedFd> {
     Ok(listener)
 }
 
-// ANCHOR: wait
 /// In the child: waits for a starter, and tells him that it begins. One that has died meanwhile, so that he cannot be
 /// told, has not started it, and it waits for the next. From `Ready` on it needs nobody: a starter that dies then has
 /// started it.
@@ -57,7 +56,6 @@ pub(crate) fn wait(listener: &OwnedFd, init: Option<&OwnedFd>) -> nix::Result<Ga
         }
     }
 }
-// ANCHOR_END: wait
 
 /// Opens the second gate of the container in `directory`, whoever has made it, and returns when its command has been
 /// executed.
