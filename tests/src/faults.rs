@@ -35,9 +35,12 @@ const STOP: i32 = libc::PTRACE_EVENT_STOP;
 pub enum Role {
     /// The program that was started.
     Parent,
-    /// A helper that the parent cloned without an exit signal, to clean up after its death.
+    /// In a script that was started: the program that this is the first argument of. What it forks is a child as one of
+    /// the parent's.
+    Verb(&'static str),
+    /// A helper that the parent, or a verb, cloned without an exit signal, to clean up after its death.
     Janitor,
-    /// The first process that the parent forked: the container's first.
+    /// The first process that the parent, or a verb, forked: the container's first.
     Child,
     /// What the child forked, up to its own execve.
     Command,
@@ -145,6 +148,8 @@ fn start(run: &Run, role: Role, at: usize) -> End {
     match tracer.killed {
         Some(call) => End::Killed(Fault { at, call, output }),
         None if tracer.over => End::Executed,
+        // A program has no command that it becomes: it is over when all of them have ended.
+        None if matches!(role, Role::Verb(_)) && tracer.calls > 0 => End::Executed,
         None => End::Itself(output),
     }
 }
@@ -236,12 +241,18 @@ impl Tracer {
             (EXEC, None) if pid == self.root && self.is_program(pid) => {
                 self.roles.insert(pid, Role::Parent);
             }
+            (EXEC, None) => {
+                self.roles
+                    .extend(verb_of(pid).map(|verb| (pid, Role::Verb(verb))));
+            }
             // A child that executes a program is, or is about to be, the container's command.
-            (EXEC, Some(Role::Child | Role::Command)) => self.over = true,
+            (EXEC, Some(Role::Child | Role::Command)) => {
+                self.over |= !matches!(self.role, Role::Verb(_));
+            }
             // The kind of the event follows from the exit signal: SIGCHLD is a fork, anything else is a clone.
-            (FORK | VFORK, Some(Role::Parent)) => self.born(pid, Some(Role::Child)),
+            (FORK | VFORK, Some(Role::Parent | Role::Verb(_))) => self.born(pid, Some(Role::Child)),
             (FORK | VFORK, Some(Role::Child)) => self.born(pid, Some(Role::Command)),
-            (CLONE, Some(Role::Parent)) => self.born(pid, Some(Role::Janitor)),
+            (CLONE, Some(Role::Parent | Role::Verb(_))) => self.born(pid, Some(Role::Janitor)),
             (FORK | VFORK | CLONE, _) => self.born(pid, None),
             (STOP, _) if !self.over && !self.announced.contains(&pid) => {
                 self.early.insert(pid);
@@ -301,6 +312,15 @@ impl Tracer {
     fn is_program(&self, pid: Pid) -> bool {
         fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == self.program)
     }
+}
+
+/// What a program is asked to do, if it is one of those that tests kill at.
+fn verb_of(pid: Pid) -> Option<&'static str> {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let word = line.split(|byte| *byte == 0).nth(1)?;
+    ["create", "start", "undo"]
+        .into_iter()
+        .find(|verb| verb.as_bytes() == word)
 }
 
 /// The number of the system call in which a stopped process is (proc_pid_syscall(5)).

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use kit::sys::ptrace::{peek, poke};
 use nix::sys::ptrace::getregs;
 use nix::unistd::Pid;
-use object::elf::{FileHeader64, SHF_EXECINSTR};
+use object::elf::FileHeader64;
 use object::read::elf::{FileHeader, SectionHeader};
 use object::{Endianness, ReadCache};
 
@@ -71,11 +71,10 @@ fn sites(pid: Pid) -> Option<(u64, Sites)> {
     let header = FileHeader64::<Endianness>::parse(&file).ok()?;
     let endian = header.endian().ok()?;
     let sections = header.sections(endian, &file).ok()?;
-    let mut found = Vec::new();
-    let mut code = Vec::new();
+    let (mut found, mut code) = (Vec::new(), Vec::new());
     for section in sections.iter() {
-        if section.sh_flags(endian).contains(SHF_EXECINSTR) {
-            let start: u64 = section.sh_addr(endian);
+        if section.sh_flags(endian).0 & u64::from(object::elf::SHF_EXECINSTR.0) != 0 {
+            let start = section.sh_addr(endian);
             code.push(start..start + section.sh_size(endian));
         }
         let Ok(Some(mut notes)) = section.notes(endian, &file) else {
@@ -87,8 +86,8 @@ fn sites(pid: Pid) -> Option<(u64, Sites)> {
             }
         }
     }
-    // A function that the linker has thrown away leaves its note behind, which then points at anything.
-    found.retain(|(address, _)| code.iter().any(|part| part.contains(address)));
+    // The linker leaves out functions that nobody calls, and not the notes about them.
+    found.retain(|(address, _)| code.iter().any(|range| range.contains(address)));
     Some((header.e_entry(endian), found))
 }
 

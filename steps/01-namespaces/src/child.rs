@@ -1,23 +1,27 @@
 //! The child's side of the spawn: from clone3 to execve, one straight line.
 
 use std::convert::Infallible;
-use std::ffi::{CStr, CString};
+use std::ops::RangeBounds;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use kit::sys::descriptor::close_range;
-use kit::sys::process::{die_with_parent, exit, reset_signals, set_undumpable};
+use kit::sys::process::{die_with_parent, exit, pidfd_open, reset_signals, set_undumpable};
 use kit::{Failure, error, marker};
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::setrlimit;
-use nix::unistd::{AccessFlags, ForkResult, access, chdir, execve, fork, setsid};
+use nix::unistd::{ForkResult, chdir, fork, getpid, setsid};
 
+use crate::exec;
 use crate::gate::{Gate, LAST_STEP};
 use crate::init;
 use crate::inside::Inside;
 use crate::mechanisms::Mechanisms;
 use crate::plan::Plan;
-use crate::process::{CHDIR, EXECUTE, FORK, INTERPRET, Prepared, Process};
+use crate::process::{Prepared, Process};
+use crate::program::{CHDIR, FORK};
 use crate::second;
+use crate::stage::Stage;
 use crate::streams::{self, FIRST};
 
 /// What the child is born with: all that it needs was made before it existed.
@@ -32,6 +36,8 @@ pub(crate) struct Birth<'a> {
     pub(crate) gate: Gate,
     /// The second gate, if the command is not to be executed before somebody says so.
     pub(crate) second: Option<BorrowedFd<'a>>,
+    /// The parent itself, if there is a second gate and the container lives with the parent.
+    pub(crate) parent: Option<BorrowedFd<'a>>,
 }
 
 /// What failed, in which mechanism.
@@ -62,12 +68,19 @@ fn live<'a>(birth: &'a Birth<'a>) -> Result<Infallible, Failed<'a>> {
     enter(birth)?;
     marker("spawn", "close");
     let open = close(birth).map_err(last)?;
-    let way = Way { birth, open };
-    if birth.process.init {
-        fork_command(&way)
-    } else {
-        way.to_the_command()
-    }
+    let mut way = Way {
+        birth,
+        open,
+        init: None,
+    };
+    let went = match birth.process.init {
+        true => fork_command(&mut way),
+        false => way.to_the_command(),
+    };
+    let Err((index, failure)) = went;
+    // Not where it was: see `close`.
+    way.gate().fail(index, &failure);
+    exit(error::FAILED)
 }
 
 fn last(failure: Failure<'_>) -> Failed<'_> {
@@ -122,11 +135,14 @@ fn close(birth: &Birth<'_>) -> Result<Open, Failure<'static>> {
         return Ok(Open::default());
     }
     let close_rest = || {
-        let [gate, second] = birth.streams.keep([Some(gate), birth.second])?;
-        close_moved(birth.streams.end(), [gate.as_ref(), second.as_ref()])?;
+        let ours = [Some(gate), birth.second, birth.parent];
+        let moved = birth.streams.keep(ours)?;
+        close_moved(birth.streams.end(), moved.each_ref().map(Option::as_ref))?;
+        let [gate, second, parent] = moved;
         Ok(Open {
             gate: gate.map(Gate::from),
             second,
+            parent,
         })
     };
     close_rest().map_err(failed)
@@ -142,9 +158,9 @@ fn close_all_but(first: RawFd, kept: RawFd) -> nix::Result<()> {
     unsafe { close_range(kept + 1, u32::MAX) }
 }
 
-/// The same for two. They have been given the lowest free numbers from `first` on, so what lies between and behind them
+/// The same for several. They have been given the lowest free numbers from `first` on, so what lies between and behind them
 /// is whatever was open before.
-fn close_moved(first: RawFd, kept: [Option<&OwnedFd>; 2]) -> nix::Result<()> {
+fn close_moved(first: RawFd, kept: [Option<&OwnedFd>; 3]) -> nix::Result<()> {
     let mut kept: Vec<RawFd> = kept.into_iter().flatten().map(AsRawFd::as_raw_fd).collect();
     kept.sort_unstable();
     let mut from = first;
@@ -164,16 +180,23 @@ fn close_moved(first: RawFd, kept: [Option<&OwnedFd>; 2]) -> nix::Result<()> {
 struct Open {
     gate: Option<Gate>,
     second: Option<OwnedFd>,
+    parent: Option<OwnedFd>,
 }
 
 /// The rest of the way to the command.
 struct Way<'a> {
     birth: &'a Birth<'a>,
     open: Open,
+    /// Our init, if the command is to wait at the second gate as its child.
+    init: Option<OwnedFd>,
 }
 
 /// This process becomes the container's init, and its child the command.
-fn fork_command<'a>(way: &Way<'a>) -> Result<Infallible, Failed<'a>> {
+fn fork_command<'a>(way: &mut Way<'a>) -> Result<Infallible, Failed<'a>> {
+    if way.open.second.is_some() {
+        let init = pidfd_open(getpid()).map_err(Failure::of("find itself", b""));
+        way.init = Some(init.map_err(last)?);
+    }
     // SAFETY: a child of clone3 has one thread.
     match unsafe { fork() }
         .map_err(Failure::of(FORK, b""))
@@ -187,10 +210,8 @@ fn fork_command<'a>(way: &Way<'a>) -> Result<Infallible, Failed<'a>> {
         }
         ForkResult::Parent { child } => {
             // It can do no more than the command, which it has the signals of.
-            if let Err((index, failure)) = way.seal() {
-                way.gate().fail(index, &failure);
-                exit(error::FAILED);
-            }
+            way.become_user(true)?;
+            way.seal(Stage::Seccomp..)?;
             // The end of file that tells the parent of the execve comes when the last copy is closed.
             // SAFETY: the gate is not used in this process again.
             let _ = unsafe { close_range(FIRST, u32::MAX) };
@@ -222,43 +243,47 @@ impl<'a> Way<'a> {
         reset_signals(&[])
             .map_err(Failure::of("reset the signals", b""))
             .map_err(last)?;
-        match &self.open.second {
-            None => self.through(self.gate(), has_arrived),
-            Some(second) => {
-                marker("spawn", "second gate");
-                if !self.gate().created() {
-                    exit(error::FAILED);
-                }
-                // The parent waits for the end of this, and nobody else has a use for it.
-                let first = self.gate().as_fd().as_raw_fd();
-                // SAFETY: whatever is said from here on is said on the new gate.
-                let _ = unsafe { close_range(first, first as u32) };
-                let gate = second::wait(second)
-                    .map_err(Failure::of("wait at the second gate", b""))
-                    .map_err(last);
-                let gate = match gate {
-                    Ok(gate) => gate,
-                    // There is nobody to tell.
-                    Err(_) => exit(error::FAILED),
-                };
-                let Err((index, failure)) = self.through(&gate, has_arrived);
-                gate.fail(index, &failure);
-                exit(error::FAILED)
-            }
+        let Some(second) = &self.open.second else {
+            marker("spawn", "ready");
+            self.gate()
+                .ready()
+                .map_err(Failure::of("report to the parent", b""))
+                .map_err(last)?;
+            return self.through(has_arrived);
+        };
+        marker("spawn", "second gate");
+        if !self.gate().created() {
+            exit(error::FAILED);
         }
+        // The parent waits for the end of this, and nobody else has a use for it.
+        let first = self.gate().as_fd().as_raw_fd();
+        // SAFETY: whatever is said from here on is said on the new gate.
+        let _ = unsafe { close_range(first, first as u32) };
+        let Ok(gate) = second::wait(second, self.init.as_ref()) else {
+            // There is nobody to tell.
+            exit(error::FAILED);
+        };
+        marker("spawn", "ready");
+        let Err((index, failure)) = self.through(has_arrived);
+        gate.fail(index, &failure);
+        exit(error::FAILED)
     }
 
-    fn through(&self, gate: &Gate, has_arrived: bool) -> Result<Infallible, Failed<'a>> {
-        marker("spawn", "ready");
-        gate.ready()
-            .map_err(Failure::of("report to the parent", b""))
-            .map_err(last)?;
-        self.seal()?;
+    fn through(&self, has_arrived: bool) -> Result<Infallible, Failed<'a>> {
+        // Not before the second gate: a limit on descriptors would keep a starter out.
+        self.limit().map_err(last)?;
+        self.become_user(!self.birth.process.init)?;
         if !has_arrived {
             self.change_directory().map_err(last)?;
         }
+        let mut candidates = &self.birth.ready.candidates[..];
+        if self.has_filter() {
+            // What is not found has to be told before the filter, which may forbid to.
+            candidates = std::slice::from_ref(exec::find(self.birth.ready).map_err(last)?);
+            self.seal(Stage::Seccomp..)?;
+        }
         marker("spawn", "exec");
-        try_all(self.birth.ready).map_err(last)
+        exec::try_all(self.birth.ready, candidates).map_err(last)
     }
     // ANCHOR_END: last
 
@@ -270,10 +295,6 @@ impl<'a> Way<'a> {
         if self.birth.process.terminal {
             kit::sys::terminal::make_controlling(std::io::stdin())
                 .map_err(Failure::of("take the terminal", b"/dev/tty"))?;
-        }
-        for limit in &self.birth.process.rlimits {
-            setrlimit(limit.resource, limit.soft, limit.hard)
-                .map_err(Failure::of("set a resource limit", b""))?;
         }
         match self.change_directory() {
             Err(failure) if failure.errno == Errno::EACCES => Ok(false),
@@ -290,47 +311,68 @@ impl<'a> Way<'a> {
         }
     }
 
+    fn limit(&self) -> Result<(), Failure<'a>> {
+        for limit in &self.birth.process.rlimits {
+            setrlimit(limit.resource, limit.soft, limit.hard)
+                .map_err(Failure::of("set a resource limit", b""))?;
+        }
+        Ok(())
+    }
+
     // ANCHOR: seal
-    /// Each mechanism at each of its stages of *seal*.
-    fn seal(&self) -> Result<(), Failed<'a>> {
+    /// Each mechanism of `range` at each of its stages of *seal*. True if there was one.
+    fn seal(&self, range: impl RangeBounds<Stage>) -> Result<bool, Failed<'a>> {
         let mut is_sealed = false;
         for (stage, index) in self.birth.mechanisms.sealing() {
-            let mechanism = self.birth.mechanisms.get(index);
-            marker(mechanism.name(), "seal");
-            mechanism.seal(stage).map_err(|failure| (index, failure))?;
-            is_sealed = true;
+            if range.contains(&stage) {
+                let mechanism = self.birth.mechanisms.get(index);
+                marker(mechanism.name(), "seal");
+                mechanism.seal(stage).map_err(|failure| (index, failure))?;
+                is_sealed = true;
+            }
         }
-        if is_sealed && (self.birth.process.init || !self.birth.plan.lifetime.is_detached()) {
-            // A change of credentials makes the kernel forget it.
-            die_with_parent()
-                .map_err(Failure::of("ask to die with the parent", b""))
-                .map_err(last)?;
+        Ok(is_sealed)
+    }
+
+    /// All of *seal* but the filter of system calls, which has to come behind whatever else there is to do.
+    fn become_user(&self, is_first: bool) -> Result<(), Failed<'a>> {
+        if self.seal(..Stage::Seccomp)? {
+            self.tie_again(is_first).map_err(last)?;
         }
         Ok(())
     }
     // ANCHOR_END: seal
-}
 
-/// execvp(3), but over candidates made before the fork: the first that can be executed wins; a file that is there and
-/// may not be executed is a better explanation than one that is not there.
-fn try_all(ready: &Prepared) -> Result<Infallible, Failure<'_>> {
-    let mut worst = Failure::new(EXECUTE, ready.arguments[0].to_bytes(), Errno::ENOENT);
-    for candidate in &ready.candidates {
-        let Err(errno) = execve(candidate, &ready.arguments, &ready.environment);
-        match errno {
-            Errno::ENOENT | Errno::ENOTDIR if !exists(candidate) => {}
-            Errno::ENOENT => return Err(at(INTERPRET, candidate, errno)),
-            Errno::EACCES | Errno::ENOTDIR => worst = at(EXECUTE, candidate, errno),
-            _ => return Err(at(EXECUTE, candidate, errno)),
+    fn has_filter(&self) -> bool {
+        let mut sealing = self.birth.mechanisms.sealing();
+        sealing.any(|(stage, _)| stage == Stage::Seccomp)
+    }
+
+    /// A change of credentials has made the kernel forget with whom this process is to die: the container's first
+    /// process with the parent, if it lives with it; a command with our init.
+    fn tie_again(&self, is_first: bool) -> Result<(), Failure<'a>> {
+        if is_first && self.birth.plan.lifetime.is_detached() {
+            return Ok(());
+        }
+        die_with_parent().map_err(Failure::of("ask to die with the parent", b""))?;
+        // It may have died in between.
+        if self.is_orphan(is_first) {
+            exit(error::FAILED);
+        }
+        Ok(())
+    }
+
+    fn is_orphan(&self, is_first: bool) -> bool {
+        let parent = match is_first {
+            true => self.open.parent.as_ref(),
+            false => self.init.as_ref(),
+        };
+        match parent {
+            Some(parent) => {
+                let mut set = [PollFd::new(parent.as_fd(), PollFlags::POLLIN)];
+                poll(&mut set, PollTimeout::ZERO) == Ok(1)
+            }
+            None => self.gate().is_abandoned(),
         }
     }
-    Err(worst)
-}
-
-fn at<'a>(operation: &'a str, candidate: &'a CString, errno: Errno) -> Failure<'a> {
-    Failure::new(operation, candidate.to_bytes(), errno)
-}
-
-fn exists(path: &CStr) -> bool {
-    access(path, AccessFlags::F_OK).is_ok()
 }

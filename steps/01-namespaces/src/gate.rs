@@ -1,3 +1,4 @@
+// ANCHOR: drawing
 //! The gate: the one socket pair between parent and child, and all that is ever said on it.
 //!
 //! ```text
@@ -22,7 +23,7 @@
 //!      ┊                                          │
 //!    whoever starts it        connects            │  the second gate
 //!      ├─────────────────────────────────────────▶│
-//!      │                   Ready                  │  seal …
+//!      │                   Ready                  │  seal … (not if he has died: it waits for the next)
 //!      │◀─────────────────────────────────────────┤
 //!      │               end of file                │  execve closed it
 //!      │◀═════════════════════════════════════════╡
@@ -30,6 +31,7 @@
 //!
 //! End of file before `Ready` means that the other side died. SOCK_SEQPACKET keeps the messages apart, and, unlike a
 //! datagram socket, has an end of file (unix(7)).
+// ANCHOR_END: drawing
 
 use std::io::IoSlice;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -140,6 +142,9 @@ impl Gate {
 
     /// Parent: answers.
     pub(crate) fn answer(&self, words: &[u8]) -> nix::Result<()> {
+        if words.len() >= EMPTY.len() {
+            return Err(Errno::EMSGSIZE);
+        }
         self.send(&[&[ANSWER], words].concat(), &[])
     }
 
@@ -323,6 +328,7 @@ mod tests {
         parent.answer(b"too long").unwrap();
         assert_eq!(child.hear_answer(&mut answer), Err(Errno::EMSGSIZE));
         assert_eq!(child.ask(0, &[b'x'; 5000], None), Err(Errno::EMSGSIZE));
+        assert_eq!(parent.answer(&[b'x'; 4600]), Err(Errno::EMSGSIZE));
         drop(parent);
         assert_eq!(child.hear_answer(&mut answer), Err(Errno::EPIPE));
     }

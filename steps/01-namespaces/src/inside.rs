@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use crate::gate::Gate;
 use crate::plan::Plan;
 
+// ANCHOR: inside
 /// Handed from one mechanism's `enter` to the next one's.
 #[derive(Debug)]
 pub struct Inside<'a> {
@@ -24,6 +25,7 @@ pub struct Inside<'a> {
     /// What a mechanism wants to stay open until the descriptors are closed for good.
     pub open: Vec<OwnedFd>,
 }
+// ANCHOR_END: inside
 
 impl<'a> Inside<'a> {
     pub(crate) fn new(gate: &'a Gate, plan: &Plan) -> Self {

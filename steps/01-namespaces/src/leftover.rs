@@ -1,6 +1,6 @@
 //! What is left of a container when nobody remembers it, written down: enough for any process to undo it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
-use crate::process::Program;
+use crate::program::Program;
 
 /// What one mechanism has made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,6 +76,8 @@ pub struct Record {
 }
 
 const FILE: &str = "container.json";
+/// How the name of a record begins that was not written to its end (`kit::fs`).
+const UNFINISHED: &str = ".tmp-";
 /// The second gate's socket.
 pub(crate) const SOCKET: &str = "start";
 
@@ -116,14 +118,32 @@ impl Record {
     }
 
     /// The first process, if it is alive.
-    pub fn process(&self) -> Option<OwnedFd> {
-        if boot().ok()? != self.boot {
-            return None;
+    ///
+    /// # Errors
+    /// It cannot be looked at, for want of descriptors or of `/proc`. It may be alive then.
+    pub fn process(&self) -> Result<Option<OwnedFd>> {
+        if boot()? != self.boot {
+            return Ok(None);
         }
         let pid = Pid::from_raw(self.pid);
-        let pidfd = pidfd_open(pid).ok()?;
+        let pidfd = match pidfd_open(pid) {
+            // EINVAL: the number is no process's, or a thread's that is none.
+            Err(Errno::ESRCH | Errno::EINVAL) => return Ok(None),
+            other => {
+                other.map_err(|errno| Error::sys("look at the process", pid.to_string(), errno))?
+            }
+        };
         // Looked at after it was opened: if the number was given to another process, that one started later.
-        (start_time(pid) == Some(self.started) && !has_ended(&pidfd)).then_some(pidfd)
+        let is_it = start_time(pid) == Some(self.started) && !has_ended(&pidfd);
+        Ok(is_it.then_some(pidfd))
+    }
+
+    /// The same, for so many milliseconds at most.
+    pub(crate) fn wait_at_most(&self, patience: u16) -> Result<()> {
+        match self.process()? {
+            Some(process) => wait_for_end(&process, PollTimeout::from(patience)),
+            None => Ok(()),
+        }
     }
 
     /// Waits until the first process has ended. Only its parent can learn how.
@@ -131,22 +151,64 @@ impl Record {
     /// # Errors
     /// What poll(2) says.
     pub fn wait(&self) -> Result<()> {
-        match self.process() {
+        match self.process()? {
             Some(process) => wait_for_end(&process, PollTimeout::NONE),
             None => Ok(()),
         }
     }
 }
 
+/// The right to make or to undo the container in a directory, which one process at a time has (flock(2)). The child
+/// inherits it for as long as it is being made; so of a creator that was killed, nothing is left any more once somebody
+/// else has the right.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    _directory: File,
+}
+
+impl Claim {
+    /// For a new container.
+    ///
+    /// # Errors
+    /// The directory is another's.
+    pub(crate) fn take(directory: &Path) -> Result<Self> {
+        let file = File::open(directory).map_err(|e| Error::io("open", directory, &e))?;
+        let is_used = |name| directory.join(name).symlink_metadata().is_ok();
+        if file.try_lock().is_err() || [SOCKET, FILE].into_iter().any(is_used) {
+            return Err(Error::new(format!(
+                "{} is another container's directory",
+                directory.display()
+            ))
+            .hint("each container needs one of its own; of one that is gone, what it has left must be undone first"));
+        }
+        Ok(Self { _directory: file })
+    }
+
+    /// To undo. `None` if there is no such directory.
+    fn wait_for(directory: &Path) -> Result<Option<Self>> {
+        let file = match File::open(directory) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(|e| Error::io("open", directory, &e))?,
+        };
+        file.lock().map_err(|e| Error::io("lock", directory, &e))?;
+        Ok(Some(Self { _directory: file }))
+    }
+}
+
+// ANCHOR: undo
 /// Undoes the container in `directory`, whoever made it: kills what lives, has each mechanism's part undone, the last first,
-/// and removes what is written down. It can be done again after a failure, and what is gone already is no error.
+/// and removes what is written down. It can be done again after a failure, and what is gone already is no error. One that
+/// is still being created is waited for.
 ///
 /// # Errors
 /// The first part that could not be undone; the others have been nevertheless, and the record stays.
 pub fn undo(directory: &Path, ways: &[Undo]) -> Result<Exit> {
     let mut exit = Exit::default();
+    let Some(_claim) = Claim::wait_for(directory)? else {
+        return Ok(exit);
+    };
     if let Some(record) = Record::read(directory)? {
-        if let Some(process) = record.process() {
+        if let Some(process) = record.process()? {
             let _ = pidfd_send_signal(&process, libc::SIGKILL);
             wait_for_end(&process, PollTimeout::from(10_000u16))?;
         }
@@ -164,8 +226,26 @@ pub fn undo(directory: &Path, ways: &[Undo]) -> Result<Exit> {
         }
         result?;
     }
+    sweep(directory)?;
     forget(directory)?;
     Ok(exit)
+}
+// ANCHOR_END: undo
+
+/// Removes the records that were not written to their end.
+fn sweep(directory: &Path) -> Result<()> {
+    let fails = |e| Error::io("read", directory, &e);
+    for entry in fs::read_dir(directory).map_err(fails)? {
+        let entry = entry.map_err(fails)?;
+        if entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(UNFINISHED.as_bytes())
+        {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes what is written down, the record last.
@@ -233,14 +313,33 @@ mod tests {
     #[test]
     fn a_process_is_known_by_its_number_and_its_start() {
         let ours = record(Pid::this());
-        assert!(ours.process().is_some());
+        assert!(ours.process().unwrap().is_some());
         let earlier = Record {
             started: ours.started - 1,
             ..ours.clone()
         };
-        assert!(earlier.process().is_none());
+        assert!(earlier.process().unwrap().is_none());
         let boot = "another".to_owned();
-        assert!(Record { boot, ..ours }.process().is_none());
+        assert!(
+            Record {
+                boot,
+                ..ours.clone()
+            }
+            .process()
+            .unwrap()
+            .is_none()
+        );
+        for pid in [i32::MIN, -1, 0, i32::MAX] {
+            assert!(
+                Record {
+                    pid,
+                    ..ours.clone()
+                }
+                .process()
+                .unwrap()
+                .is_none()
+            );
+        }
     }
 
     #[test]

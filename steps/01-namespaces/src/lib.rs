@@ -25,8 +25,9 @@
 //! |---|---|
 //! | `mechanism.rs`, `stage.rs`, `mechanisms.rs` | the trait: prepare, attach, enter, seal, undo; where each stands; the list |
 //! | `plan.rs`, `inside.rs`, `exit.rs` | what mechanisms tell the spawn and each other, before, in the child, at the end |
-//! | `spawn.rs`, `child.rs`, `gate.rs`, `second.rs` | clone3 and the handshake: parent, child, the two gates |
+//! | `spawn.rs`, `child.rs`, `gate.rs`, `second.rs`, `exec.rs` | clone3 and the handshake: parent, child, the two gates, execve |
 //! | `process.rs`, `streams.rs` | what is run, and what it reads and writes, as data |
+//! | `program.rs` | why a program could not be run |
 //! | `namespaces.rs`, `userns.rs`, `kind.rs` | the mechanism of this step |
 //! | `account.rs`, `user.rs` | who the command is |
 //! | `join.rs` | the namespaces of a container that runs already |
@@ -39,6 +40,7 @@ mod account;
 mod child;
 pub mod cli;
 mod container;
+mod exec;
 mod exit;
 mod gate;
 mod init;
@@ -52,6 +54,7 @@ mod mechanisms;
 mod namespaces;
 mod plan;
 mod process;
+mod program;
 mod pump;
 mod second;
 mod signals;
@@ -74,7 +77,8 @@ pub use mechanism::{Child, Mechanism, Question};
 pub use mechanisms::Mechanisms;
 pub use namespaces::{Clocks, Namespaces};
 pub use plan::Plan;
-pub use process::{DEFAULT_PATH, Defaults, Process, Program, Rlimit, Wanted, split_variable};
+pub use process::{DEFAULT_PATH, Defaults, Process, Rlimit, Wanted, split_variable};
+pub use program::Program;
 pub use second::start;
 pub use spawn::{Created, create, spawn};
 pub use stage::Stage;

@@ -1,5 +1,6 @@
 //! How long a container lives.
 
+// ANCHOR: lifetime
 /// Whether a container outlives the process that made it. One value, which the parent-death signal, the janitor and what
 /// happens on `drop` all obey.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -11,6 +12,7 @@ pub enum Lifetime {
     /// an engine.
     Detached,
 }
+// ANCHOR_END: lifetime
 
 impl Lifetime {
     /// Whether it outlives its parent.

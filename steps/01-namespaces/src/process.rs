@@ -5,14 +5,12 @@ use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
-use kit::error::{NOT_EXECUTABLE, NOT_FOUND};
 use kit::sys::title::StartArea;
-use kit::{Error, Failure, Result};
-use nix::errno::Errno;
+use kit::{Error, Result};
 use nix::sys::resource::Resource;
-use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
+use crate::program::Program;
 
 /// Where commands are searched if the environment does not say: Docker's own default.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -82,6 +80,7 @@ pub struct Wanted {
     pub init: bool,
 }
 
+// ANCHOR: new
 impl Process {
     /// What comes of both. Where there is no image, `image` says nothing.
     pub fn new(wanted: &Wanted, image: &Defaults) -> Self {
@@ -96,7 +95,9 @@ impl Process {
         }
     }
 }
+// ANCHOR_END: new
 
+// ANCHOR: arguments
 /// An entry point of the caller's own stands alone: the image's command was written for the image's.
 fn arguments(wanted: &Wanted, image: &Defaults) -> Vec<OsString> {
     let (mut arguments, default) = match &wanted.entrypoint {
@@ -110,6 +111,7 @@ fn arguments(wanted: &Wanted, image: &Defaults) -> Vec<OsString> {
     });
     arguments
 }
+// ANCHOR_END: arguments
 
 /// Docker's: PATH, HOSTNAME, TERM with a terminal, HOME; then what the caller sets, and of the image what the caller does
 /// not. Nothing of the caller's own is inherited: an environment is full of secrets.
@@ -152,13 +154,6 @@ pub fn split_variable(variable: &OsStr) -> (&OsStr, Option<&OsStr>) {
     }
 }
 
-/// What is run, as far as it takes to explain why it could not be.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Program {
-    name: String,
-    path: String,
-}
-
 /// A [`Process`] as execve(2) wants it.
 #[derive(Debug)]
 pub(crate) struct Prepared {
@@ -176,6 +171,7 @@ impl Process {
         let program = self.arguments.first().ok_or_else(|| {
             Error::new("no command given").hint("name one after the options, as in `… run -- sh`")
         })?;
+        self.check_limits()?;
         Ok(Prepared {
             arguments: self
                 .arguments
@@ -200,6 +196,17 @@ impl Process {
         })
     }
 
+    /// What the kernel would only call EINVAL.
+    fn check_limits(&self) -> Result<()> {
+        match self.rlimits.iter().find(|limit| limit.soft > limit.hard) {
+            Some(limit) => Err(Error::new(format!(
+                "the soft limit {} of {:?} is above the hard limit {}",
+                limit.soft, limit.resource, limit.hard
+            ))),
+            None => Ok(()),
+        }
+    }
+
     fn path(&self) -> &OsStr {
         self.environment
             .iter()
@@ -211,74 +218,7 @@ impl Process {
     /// What is run, as far as it takes to explain a failure.
     pub(crate) fn program(&self) -> Program {
         let name = self.arguments.first();
-        Program {
-            name: name.map_or_else(String::new, |name| name.display().to_string()),
-            path: self.path().display().to_string(),
-        }
-    }
-}
-
-impl Program {
-    /// What the last step's failure means to the user.
-    pub(crate) fn explain(&self, failure: Failure<'_>) -> Error {
-        let shown = match self.name.as_str() {
-            "" => "\"\"",
-            name => name,
-        };
-        let searched = !self.name.contains('/');
-        match (failure.operation, failure.errno) {
-            (EXECUTE, Errno::ENOENT | Errno::ENOTDIR) if searched => Error::new(format!(
-                "cannot run {shown}: executable file not found in $PATH"
-            ))
-            .hint(format!(
-                "it is searched inside the container, in {}",
-                self.path
-            ))
-            .code(NOT_FOUND),
-            (EXECUTE, Errno::ENOENT | Errno::ENOTDIR) => failure
-                .to_error()
-                .hint("the path is looked up inside the container, not on the host")
-                .code(NOT_FOUND),
-            (INTERPRET, _) => Error::new(format!(
-                "cannot run {}: the file is there, but the program that should interpret it is not",
-                OsStr::from_bytes(failure.path).display()
-            ))
-            .hint("a script's first line, or a binary's dynamic loader (`file` shows both), names a file that is not in the container")
-            .code(NOT_FOUND),
-            (EXECUTE, errno) => failure.to_error().hint(not_executable(errno)).code(NOT_EXECUTABLE),
-            (CHDIR, _) => failure
-                .to_error()
-                .hint("the working directory is a path inside the container and must exist there")
-                .code(NOT_EXECUTABLE),
-            (FORK, Errno::ENOMEM) => failure
-                .to_error()
-                .hint("the PID namespace takes no new process once its PID 1 has ended: is the container still running?"),
-            (FORK, Errno::EAGAIN) => failure
-                .to_error()
-                .hint("the container may have no more processes: a pids limit, in which our init counts too (--no-init runs the command without), or `ulimit -u`"),
-            _ => failure.to_error(),
-        }
-    }
-}
-
-pub(crate) const FORK: &str = "fork the command";
-pub(crate) const EXECUTE: &str = "run";
-pub(crate) const INTERPRET: &str = "find the interpreter of";
-pub(crate) const CHDIR: &str = "change to the working directory";
-
-fn not_executable(errno: Errno) -> &'static str {
-    match errno {
-        Errno::EACCES => {
-            "it is a directory, lacks execute permission (`chmod +x`), or lies on a file system mounted noexec"
-        }
-        Errno::ENOEXEC => {
-            "it is neither a binary for this machine nor a script whose first line names its interpreter (`#!/bin/sh`)"
-        }
-        Errno::E2BIG => {
-            "a single argument may have 128 KiB, and all with the environment a quarter of the stack limit (`ulimit -s`)"
-        }
-        Errno::ETXTBSY => "another process has it open for writing",
-        _ => "execve(2) lists what this means",
+        Program::new(name.map_or(OsStr::new(""), |name| name), self.path())
     }
 }
 
@@ -349,22 +289,6 @@ mod tests {
         let error = process(&[]).prepare().unwrap_err();
         assert_eq!(error.to_string(), "no command given");
         assert!(error.hint_text().is_some());
-    }
-
-    #[test]
-    fn exit_codes_are_dockers() {
-        let code = |operation, errno| {
-            process(&["x"])
-                .program()
-                .explain(Failure::new(operation, b"/bin/x", errno))
-                .exit_code()
-        };
-        assert_eq!(code(EXECUTE, Errno::ENOENT), 127);
-        assert_eq!(code(INTERPRET, Errno::ENOENT), 127);
-        assert_eq!(code(EXECUTE, Errno::EACCES), 126);
-        assert_eq!(code(EXECUTE, Errno::ENOEXEC), 126);
-        assert_eq!(code(EXECUTE, Errno::E2BIG), 126);
-        assert_eq!(code("start a new session", Errno::EPERM), 125);
     }
 
     fn words(list: &[&str]) -> Vec<OsString> {

@@ -7,6 +7,7 @@ use std::path::Path;
 use kit::{Error, Result};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket,
 };
@@ -17,15 +18,7 @@ use crate::leftover::{Record, SOCKET};
 
 /// Makes the socket in `directory`, for the child to be born with.
 pub(crate) fn listen_in(directory: &Path) -> Result<OwnedFd> {
-    let fails = |errno| {
-        let error = Error::sys("make the second gate in", directory, errno);
-        match errno {
-            Errno::EADDRINUSE => {
-                error.hint("another container has this directory: each needs one of its own")
-            }
-            _ => error,
-        }
-    };
+    let fails = |errno| Error::sys("make the second gate in", directory, errno);
     let listener = new_socket().map_err(fails)?;
     with_address(directory, |address| bind(listener.as_raw_fd(), address)).map_err(fails)?;
     // A second starter waits in line, and is told that the container has been started.
@@ -33,12 +26,33 @@ pub(crate) fn listen_in(directory: &Path) -> Result<OwnedFd> {
     Ok(listener)
 }
 
-/// In the child: waits for a starter.
-pub(crate) fn wait(listener: &OwnedFd) -> nix::Result<Gate> {
+/// In the child: waits for a starter, and tells him that it begins. One that has died meanwhile, so that he cannot be
+/// told, has not started it, and it waits for the next. From `Ready` on it needs nobody: a starter that dies then has
+/// started it.
+///
+/// # Errors
+/// ESRCH: `init`, the parent of this process, has died. The kernel does not always say so: if init has become a user, its
+/// death may not kill who is still root (PR_SET_PDEATHSIG).
+pub(crate) fn wait(listener: &OwnedFd, init: Option<&OwnedFd>) -> nix::Result<Gate> {
     loop {
-        match kit::sys::descriptor::accept(listener) {
-            Err(Errno::EINTR) => {}
-            other => return other.map(Gate::from),
+        let mut set = [listener, init.unwrap_or(listener)]
+            .map(|descriptor| PollFd::new(descriptor.as_fd(), PollFlags::POLLIN));
+        match poll(&mut set, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+        if init.is_some() && set[1].any() == Some(true) {
+            return Err(Errno::ESRCH);
+        }
+        if set[0].any() != Some(true) {
+            continue;
+        }
+        let gate = match kit::sys::descriptor::accept(listener) {
+            Err(Errno::EINTR) => continue,
+            other => Gate::from(other?),
+        };
+        if gate.ready().is_ok() {
+            return Ok(gate);
         }
     }
 }
@@ -59,7 +73,16 @@ pub fn start(directory: &Path) -> Result<()> {
         _ => Error::sys("open the second gate in", directory, errno),
     };
     let socket = new_socket().map_err(fails)?;
-    with_address(directory, |address| connect(socket.as_raw_fd(), address)).map_err(fails)?;
+    with_address(directory, |address| {
+        loop {
+            match connect(socket.as_raw_fd(), address) {
+                // While the line of starters is full.
+                Err(Errno::EINTR) => {}
+                other => return other,
+            }
+        }
+    })
+    .map_err(fails)?;
     hear(&Gate::from(socket), &record)
 }
 
@@ -73,15 +96,23 @@ fn hear(gate: &Gate, record: &Record) -> Result<()> {
             Word::Failed(LAST_STEP, failure) => return Err(record.program.explain(failure)),
             Word::Failed(_, failure) => return Err(failure.to_error()),
             Word::EndOfFile if is_ready => return Ok(()),
-            _ => return Err(not_waiting(record)),
+            _ => {
+                // Its socket closes a little before it is seen to have ended.
+                let _ = record.wait_at_most(GOING);
+                return Err(not_waiting(record));
+            }
         }
     }
 }
 
+/// How long a process that has closed its socket may take to end, in milliseconds.
+const GOING: u16 = 100;
+
 fn not_waiting(record: &Record) -> Error {
     match record.process() {
-        Some(_) => Error::new("the container has been started already"),
-        None => Error::new("the container has ended before it was started"),
+        Ok(Some(_)) => Error::new("the container has been started already"),
+        Ok(None) => Error::new("the container has ended"),
+        Err(error) => error,
     }
 }
 
@@ -108,7 +139,7 @@ fn with_address<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::Program;
+    use crate::program::Program;
     use nix::unistd::Pid;
 
     #[test]
@@ -124,11 +155,29 @@ mod tests {
             ..record
         };
         dead.write(directory.path()).unwrap();
-        assert_eq!(sentence(), "the container has ended before it was started");
+        assert_eq!(sentence(), "the container has ended");
         // The socket of a process that is dead.
         drop(listen_in(directory.path()).unwrap());
-        assert_eq!(sentence(), "the container has ended before it was started");
+        assert_eq!(sentence(), "the container has ended");
         assert!(listen_in(directory.path()).is_err());
+    }
+
+    #[test]
+    fn a_starter_that_has_died_is_passed_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let listener = listen_in(directory.path()).unwrap();
+        let [dead, alive] = [(); 2].map(|()| {
+            let socket = new_socket().unwrap();
+            with_address(directory.path(), |address| {
+                connect(socket.as_raw_fd(), address)
+            })
+            .unwrap();
+            Gate::from(socket)
+        });
+        drop(dead);
+        let _theirs = wait(&listener, None).unwrap();
+        let mut buffer = EMPTY;
+        assert!(matches!(alive.hear(&mut buffer), Ok(Word::Ready)));
     }
 
     #[test]
@@ -139,8 +188,7 @@ mod tests {
         let listener = listen_in(&directory).unwrap();
         let socket = new_socket().unwrap();
         with_address(&directory, |address| connect(socket.as_raw_fd(), address)).unwrap();
-        let theirs = wait(&listener).unwrap();
-        theirs.ready().unwrap();
+        let _theirs = wait(&listener, None).unwrap();
         let mut buffer = EMPTY;
         assert!(matches!(
             Gate::from(socket).hear(&mut buffer),

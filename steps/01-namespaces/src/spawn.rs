@@ -6,17 +6,17 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use kit::error::Kind;
-use kit::sys::process::{Cloned, Ended, clone3, is_single_threaded};
+use kit::sys::process::{Cloned, Ended, clone3, is_single_threaded, pidfd_open};
 use kit::{Error, Result, marker};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpid};
 
 use crate::child;
 use crate::container::{Container, Started, reap};
 use crate::exit::Exit;
 use crate::gate::{EMPTY, Gate, LAST_STEP, Word};
-use crate::leftover::{Leftover, Record};
+use crate::leftover::{self, Claim, Leftover, Record};
 use crate::lifetime::Lifetime;
 use crate::mechanism::{Child, Mechanism, Question};
 use crate::mechanisms::Mechanisms;
@@ -76,6 +76,14 @@ impl Created {
         Ok(self.container)
     }
 
+    /// Waits for the end, whoever starts it: see [`Container::wait`].
+    ///
+    /// # Errors
+    /// As [`Container::wait`].
+    pub fn wait(self) -> Result<Exit> {
+        self.container.wait()
+    }
+
     /// Its first process, as we see it.
     pub fn pid(&self) -> Pid {
         self.container.pid()
@@ -96,6 +104,7 @@ fn begin(
         process,
         signals: &signals,
         directory,
+        claim: None,
         lifetime,
         prepared: 0,
     };
@@ -104,9 +113,12 @@ fn begin(
             started, mechanisms, signals, lifetime, directory,
         )),
         Err(error) => {
-            let prepared = beginning.prepared;
-            // The error that led here is the one to report, not one of these.
-            let _ = mechanisms.undo(prepared, &mut Exit::default());
+            // The error that led here is the one to report, not one of these. What is written down goes last, and stays
+            // if it is still needed.
+            let undone = mechanisms.undo(beginning.prepared, &mut Exit::default());
+            if let (Some(directory), Some(_), Ok(())) = (directory, &beginning.claim, undone) {
+                let _ = leftover::forget(directory);
+            }
             Err(error)
         }
     }
@@ -117,6 +129,8 @@ struct Beginning<'a> {
     signals: &'a Signals,
     /// Where the second gate is to be, if there is to be one.
     directory: Option<&'a Path>,
+    /// The directory is this container's, and nobody else makes or undoes one there.
+    claim: Option<Claim>,
     lifetime: Lifetime,
     /// So many mechanisms have been prepared, and are to be undone.
     prepared: usize,
@@ -135,7 +149,9 @@ impl Beginning<'_> {
             mechanism.prepare(&mut plan)?;
             self.prepared += 1;
         }
+        self.claim = self.directory.map(Claim::take).transpose()?;
         let second = self.directory.map(second::listen_in).transpose()?;
+        let us = self.pidfd_of_us()?;
         let (gate, theirs) =
             Gate::pair().map_err(|errno| Error::sys("make the start socket", "", errno))?;
         let Some((pid, pidfd)) = clone(&plan)? else {
@@ -148,6 +164,7 @@ impl Beginning<'_> {
                 ours: gate.as_fd(),
                 gate: theirs,
                 second: second.as_ref().map(AsFd::as_fd),
+                parent: us.as_ref().map(AsFd::as_fd),
             })
         };
         // The child's: while we had them open too, we would not hear of its end, nor a starter of it.
@@ -169,14 +186,16 @@ impl Beginning<'_> {
             }),
             Err(error) => {
                 let _ = kit::sys::process::pidfd_send_signal(&pidfd, libc::SIGKILL);
-                let status = reap(pid);
-                if let Some(directory) = self.directory {
-                    // Nothing is there any more but what was written down, and the mechanisms undo themselves.
-                    let _ = crate::leftover::forget(directory);
-                }
-                Err(died_early(error, status))
+                Err(died_early(error, reap(pid)))
             }
         }
+    }
+
+    /// By which a child that waits at the second gate hears of our death: the socket pair does not last so long.
+    fn pidfd_of_us(&self) -> Result<Option<OwnedFd>> {
+        let is_tied = self.directory.is_some() && !self.lifetime.is_detached();
+        let pidfd = is_tied.then(|| pidfd_open(getpid())).transpose();
+        pidfd.map_err(|errno| Error::sys("open a descriptor of this process", "", errno))
     }
 }
 

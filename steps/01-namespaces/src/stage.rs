@@ -1,5 +1,6 @@
 //! Where a mechanism stands in the start of a container. The spawn sorts by this, so no list can be in a wrong order.
 
+// ANCHOR: stages
 /// The places in the child's way from clone3 to execve, in their order. A mechanism says at which of them it has to do
 /// something ([`Mechanism::stages`](crate::Mechanism::stages)).
 ///
@@ -9,7 +10,6 @@
 ///    child                 └────────────────────┴── enter ── session, chdir ───┴── seal ── execve
 ///                                                   └ JoinCgroups … Terminal       └ User, Seccomp
 /// ```
-// ANCHOR: stages
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
     /// The cgroups of a container that runs already, while the host's can still be seen.
@@ -34,7 +34,8 @@ pub enum Stage {
     Entered,
     /// From here on it is *seal*: the command becomes a user, and can do less after each.
     User,
-    /// The last of all: a filter of system calls lets little more than execve through.
+    /// The last of all: a filter of system calls. Of ours it has to let execve through; sendmsg and exit_group too, if a
+    /// failure of that is to be told, and what an init does, if one runs beside the command.
     Seccomp,
 }
 // ANCHOR_END: stages

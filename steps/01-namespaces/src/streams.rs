@@ -100,7 +100,7 @@ impl Prepared {
         for (number, stream) in (0..).zip(&self.standard) {
             if let Some(stream) = stream {
                 duplicate_onto(stream, number)
-                    .map_err(Failure::of("make it a standard stream", b"/dev/null"))?;
+                    .map_err(Failure::of("make it a standard stream", b""))?;
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! What the user adds to a root file system: `--bind SRC:DST[:ro]` and `--tmpfs DST[:OPTIONS]`.
+//! What the user adds to a root file system: `--bind SRC:DST[:OPTIONS]` and `--tmpfs DST[:OPTIONS]`.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

@@ -27,8 +27,8 @@ pub struct RootOptions {
     #[arg(long, requires = "root")]
     pub read_only: bool,
 
-    /// Show a file or directory of the host in the container (repeatable)
-    #[arg(long, value_name = "SRC:DST[:ro]", requires = "root")]
+    /// Show a file or directory of the host in the container; OPTIONS are ro, rw, [r]private, [r]slave, [r]shared (repeatable)
+    #[arg(long, value_name = "SRC:DST[:OPTIONS]", requires = "root")]
     pub bind: Vec<OsString>,
 
     /// Mount an empty file system in memory (repeatable)

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use kit::{Error, Result};
 
+// ANCHOR: mount
 /// One mount. A list of them is carried out in its order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
@@ -42,6 +43,7 @@ pub enum Source {
     /// The directory that is there, as a mount of its own: it can be written to also where the root cannot.
     Itself,
 }
+// ANCHOR_END: mount
 
 /// Attributes of a mount (mount_setattr(2)), as bits of `MOUNT_ATTR_*`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -190,6 +192,7 @@ impl Mount {
     }
 }
 
+// ANCHOR: default_mounts
 /// The mounts that every container has (OCI runtime specification, "Linux Runtime" and "Default Filesystems"), with
 /// Docker's options.
 pub fn default_mounts() -> Vec<Mount> {
@@ -214,6 +217,7 @@ pub fn default_mounts() -> Vec<Mount> {
         Mount::file_system("sysfs", "/sys", closed | MOUNT_ATTR_RDONLY, &[]),
     ]
 }
+// ANCHOR_END: default_mounts
 
 /// Adds what a user or an image wants to a list, as Docker does:
 ///

@@ -52,6 +52,7 @@ impl Options {
     }
 }
 
+// ANCHOR: namespace_propagation
 /// What the mounts of a new mount namespace must be set to for these options, recursively and before anything else:
 /// private; slaves of the host's; or, if it says shared, left as they have been cloned, peers of the host's.
 pub fn namespace_propagation(options: &Options) -> PropagationKind {
@@ -61,6 +62,7 @@ pub fn namespace_propagation(options: &Options) -> PropagationKind {
     let root = follows.then_some(PropagationKind::Slave);
     strongest(kinds(&options.mounts).chain(root))
 }
+// ANCHOR_END: namespace_propagation
 
 fn kinds(mounts: &[Mount]) -> impl Iterator<Item = PropagationKind> {
     let following = mounts.iter().filter(|mount| mount.follows_the_host());

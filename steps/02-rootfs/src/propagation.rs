@@ -75,6 +75,7 @@ pub(crate) fn clone(source: &Pinned, recursive: bool) -> Result<OwnedFd, Failure
     clone_tree(source.open()?, c"", flags).map_err(Failure::of(hints::BIND, source.path()))
 }
 
+// ANCHOR: keep_apart
 /// Before the new `root` goes onto `place`, the old one: nothing may propagate from where it is attached, or it would
 /// appear on the host, and pivot_root(2) would refuse it (EINVAL). Only that one mount is made private, because binds are
 /// still to be cloned from others.
@@ -99,6 +100,7 @@ pub(crate) fn keep_apart(
     }
     Ok(())
 }
+// ANCHOR_END: keep_apart
 
 /// The old root, if something has to be done to it once it is no longer the root: then no path leads to it.
 pub(crate) fn old_root(plan: &MountPlan) -> Result<Option<OwnedFd>, Failure<'static>> {

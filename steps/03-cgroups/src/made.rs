@@ -17,6 +17,7 @@ use crate::notes;
 /// The mechanism's name.
 pub(crate) const NAME: &str = "cgroups";
 
+// ANCHOR: made
 /// A container's cgroup.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Made {
@@ -30,6 +31,7 @@ pub(crate) struct Made {
     /// Whether nobody answers for it: then it is no leftover of the dead, and stays until somebody undoes it.
     pub(crate) is_detached: bool,
 }
+// ANCHOR_END: made
 
 impl Made {
     pub(crate) fn new(name: &str, group: Group, limits: &Limits) -> Self {
@@ -46,6 +48,7 @@ impl Made {
         Leftover::new(NAME, self)
     }
 
+    // ANCHOR: check
     /// It is acted upon by removing what it names, so it may name nothing but what is ours.
     ///
     /// # Errors
@@ -72,6 +75,7 @@ impl Made {
             ))),
         }
     }
+    // ANCHOR_END: check
 
     /// Says why the container ended, where its cgroup knows.
     pub(crate) fn explain(&self, exit: &mut Exit) {

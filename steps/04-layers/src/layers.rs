@@ -13,11 +13,13 @@ use crate::writable::{self, Scratch};
 
 const NAME: &str = "layers";
 
+// ANCHOR: undo
 /// How what this step leaves of a container is undone: its writable layer goes.
 pub const UNDO: Undo = Undo {
     mechanism: NAME,
     undo: |leftover, _| writable::undo(&leftover.read::<PathBuf>()?),
 };
+// ANCHOR_END: undo
 
 /// What takes the changes that the container makes.
 #[derive(Clone, Debug, PartialEq, Eq)]

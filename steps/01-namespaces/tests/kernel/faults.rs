@@ -1,7 +1,7 @@
 //! SIGKILL at each point of the start, to each process of it: nothing is left, and who survives says what happened.
 
 use harness::faults::{Fault, Role, for_each_syscall};
-use harness::{Census, Need, Run, Test, test};
+use harness::{Census, Need, Run, Test, example, test};
 
 use crate::{ROOT, container};
 
@@ -21,6 +21,29 @@ pub(crate) fn tests() -> Vec<Test> {
             tests.push(test(title, needs, move || {
                 killed_at_each_call(role, options)
             }));
+        }
+    }
+    for lifetime in [&[][..], &["--with-parent"]] {
+        for role in [
+            Role::Verb("create"),
+            Role::Child,
+            Role::Verb("start"),
+            Role::Verb("undo"),
+        ] {
+            // It does the same whatever the lifetime was.
+            if role == Role::Verb("undo") && !lifetime.is_empty() {
+                continue;
+            }
+            let verb = match role {
+                Role::Verb(verb) => verb,
+                _ => "child",
+            };
+            let title = format!("{verb}_killed_at_each_call_of_a_life{}", lifetime.concat());
+            tests.push(test(
+                title.replace("--", "_").replace('-', "_"),
+                ROOT,
+                move || killed_in_a_life(role, lifetime),
+            ));
         }
     }
     tests
@@ -67,3 +90,41 @@ fn parent_says_so(fault: &Fault) {
         _ => panic!("neither 125 with an error nor 137: {fault:?}"),
     }
 }
+
+/// Whoever of those that create, start and undo a container dies, and whenever: one more `undo`, and nothing is left.
+fn killed_in_a_life(role: Role, lifetime: &'static [&'static str]) {
+    let directory = crate::lifecycle::directory("box");
+    let census = Census::take();
+    let script = || {
+        Run::new("sh")
+            .args(["-c", LIFE, "sh"])
+            .args([&example("namespaces-lifecycle"), &directory])
+            .args(lifetime)
+    };
+    let count = for_each_syscall(role, script, |fault| {
+        let left = census.changes();
+        assert!(left.is_empty(), "left behind by {fault:?}: {left:?}");
+        // A starter that has died has started the container, or another can; and its command is never lost.
+        let is_run = matches!(role, Role::Verb("start" | "undo"));
+        assert!(!is_run || fault.output.out() == "ran\n", "{fault:?}");
+    });
+    assert!(count >= 20, "only {count} points were tried");
+}
+
+/// A creator with which the container lives goes on beside the others; one that dies closes the pipe, and so does the
+/// container with it.
+const LIFE: &str = r#"
+    program=$1 box=$2 option=$3
+    others() {
+        "$program" start "$box" 2>/dev/null
+        "$program" start "$box" 2>/dev/null
+        "$program" wait "$box" 2>/dev/null
+        "$program" undo "$box" 2>/dev/null
+        "$program" undo "$box"
+        rmdir "$box.ran" 2>/dev/null && echo ran
+    }
+    case $option in
+    '') "$program" create "$box" mkdir "$box.ran" >/dev/null 2>&1; others ;;
+    *) "$program" create $option "$box" mkdir "$box.ran" 2>/dev/null | { read -r pid; others; } ;;
+    esac
+"#;

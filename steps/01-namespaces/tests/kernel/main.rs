@@ -6,13 +6,17 @@ use harness::{Need, Run, bin};
 
 mod enter;
 mod faults;
+mod given;
 mod inheritance;
 mod init;
 mod isolation;
+mod lifecycle;
 mod process;
 mod refusals;
+mod sealed;
 mod snapshots;
 mod terminal;
+mod undone;
 mod user;
 
 fn main() -> ExitCode {
@@ -27,6 +31,10 @@ fn main() -> ExitCode {
         refusals::tests(),
         snapshots::tests(),
         faults::tests(),
+        lifecycle::tests(),
+        undone::tests(),
+        given::tests(),
+        sealed::tests(),
     ];
     harness::run("namespaces", suites.into_iter().flatten().collect())
 }

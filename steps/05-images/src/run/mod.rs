@@ -71,6 +71,7 @@ impl ImageOptions {
         Runnable::new(store, &word, container)
     }
 
+    // ANCHOR: complete
     /// Completes `wanted`: with the entry point, and with who the command is, which is the user that was named, or else the
     /// image's, looked up in the files of the container, whose layers are `layers`. On another root than an image it is
     /// whoever the mechanisms have made it, unless a user was named.
@@ -94,6 +95,7 @@ impl ImageOptions {
         wanted.user = Some(Account::find(spec, &users, &groups)?);
         Ok(())
     }
+    // ANCHOR_END: complete
 }
 
 impl Runnable {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use similar::TextDiff;
+use similar::{ChangeTag, TextDiff};
 
 use super::chapter::pages;
 use super::lint::Problem;
@@ -78,7 +78,10 @@ fn present(directory: &Path) -> Result<BTreeMap<String, String>> {
     Ok(present)
 }
 
-/// What each step's `main.rs` adds to the one before.
+/// The two lists that a step is: the anchors around them in its `main.rs`.
+pub(crate) const LISTS: [&str; 2] = ["options", "list"];
+
+/// What each step adds to the two lists of the one before.
 fn changes(repo: &Repo) -> Result<Vec<(String, String)>> {
     let steps = step_folders(repo)?;
     steps
@@ -90,18 +93,62 @@ fn changes(repo: &Repo) -> Result<Vec<(String, String)>> {
             };
             let (old, new) = (read(&pair[0])?, read(&pair[1])?);
             let name = format!("changes-{}.diff", step_name(&pair[1]));
-            Ok((name, difference(&pair[0], &old, &pair[1], &new)))
+            Ok((name, differences(&pair[0], &old, &pair[1], &new)?))
         })
         .collect()
 }
 
-fn difference(old_step: &str, old: &str, new_step: &str, new: &str) -> String {
+/// Both lists as a whole, so that a reader sees what is new among what is not.
+fn differences(old_step: &str, old: &str, new_step: &str, new: &str) -> Result<String> {
     let place = |step: &str| format!("steps/{step}/src/main.rs");
-    TextDiff::from_lines(old, new)
-        .unified_diff()
-        .context_radius(2)
-        .header(&place(old_step), &place(new_step))
-        .to_string()
+    let mut text = format!("--- {}\n+++ {}\n", place(old_step), place(new_step));
+    for anchor in LISTS {
+        let part = |step: &str, text| {
+            anchored(text, anchor)
+                .with_context(|| format!("{} has no anchor {anchor}", place(step)))
+        };
+        let (old, new) = (part(old_step, old)?, part(new_step, new)?);
+        text.push_str(&format!("@@ {anchor} @@\n"));
+        let difference = TextDiff::from_lines(&old, &new);
+        let mut lines: Vec<_> = difference
+            .iter_all_changes()
+            .map(|change| (change.tag(), change.value()))
+            .collect();
+        slide(&mut lines);
+        for (tag, line) in lines {
+            text.push_str(&format!("{tag}{line}"));
+        }
+    }
+    Ok(text)
+}
+
+/// What is new is shown as early as it can be: else a new item would begin with its second line and end with the first of the
+/// next one, where both first lines are the same (`#[command(flatten)]`).
+fn slide(lines: &mut [(ChangeTag, &str)]) {
+    for start in 1..lines.len() {
+        let is_new = |line: &&(ChangeTag, &str)| line.0 == ChangeTag::Insert;
+        let length = lines[start..].iter().take_while(is_new).count();
+        let (before, last) = (lines[start - 1], lines[start - 1 + length]);
+        if length > 0 && before.0 == ChangeTag::Equal && before.1 == last.1 {
+            lines[start - 1].0 = ChangeTag::Insert;
+            lines[start - 1 + length].0 = ChangeTag::Equal;
+        }
+    }
+}
+
+/// The lines between the two comments of an anchor, as mdBook includes them.
+fn anchored(text: &str, anchor: &str) -> Option<String> {
+    let (begin, end) = (
+        format!("// ANCHOR: {anchor}"),
+        format!("// ANCHOR_END: {anchor}"),
+    );
+    let mut lines = text.lines().skip_while(|line| line.trim() != begin);
+    lines.next()?;
+    Some(
+        lines
+            .take_while(|line| line.trim() != end)
+            .fold(String::new(), |text, line| text + line + "\n"),
+    )
 }
 
 /// The folders in `steps/` of those steps that have a chapter, in order.
@@ -141,11 +188,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_difference_names_both_files() {
-        let text = difference("01-a", "one\ntwo\n", "02-b", "one\nthree\n");
+    fn a_difference_shows_both_lists_and_nothing_else() {
+        let step = |option: &str, item: &str| {
+            format!(
+                "use {item};\n// ANCHOR: options\nA\n{option}// ANCHOR_END: options\nfn main() {{}}\n\
+                 // ANCHOR: list\n{item}z\n// ANCHOR_END: list\n"
+            )
+        };
+        let text = differences("01-a", &step("", "x\n"), "02-b", &step("B\n", "x\ny\n"));
         assert_eq!(
-            text,
-            "--- steps/01-a/src/main.rs\n+++ steps/02-b/src/main.rs\n@@ -1,2 +1,2 @@\n one\n-two\n+three\n"
+            text.unwrap(),
+            "--- steps/01-a/src/main.rs\n+++ steps/02-b/src/main.rs\n\
+             @@ options @@\n A\n+B\n@@ list @@\n x\n+y\n z\n"
+        );
+        let missing = differences("01-a", "", "02-b", "").unwrap_err();
+        assert_eq!(
+            missing.to_string(),
+            "steps/01-a/src/main.rs has no anchor options"
+        );
+    }
+
+    #[test]
+    fn a_new_item_begins_with_its_own_first_line() {
+        let (equal, new) = (ChangeTag::Equal, ChangeTag::Insert);
+        let mut lines = [
+            (equal, "{"),
+            (equal, "#"),
+            (new, "b"),
+            (new, "#"),
+            (equal, "a"),
+        ];
+        slide(&mut lines);
+        assert_eq!(
+            lines.map(|(tag, _)| tag),
+            [equal, new, new, equal, equal],
+            "{lines:?}"
         );
     }
 

@@ -10,6 +10,7 @@ use regex::Regex;
 
 use super::Problem;
 use crate::cmd::book::chapter::{Page, line_of};
+use crate::cmd::book::generated;
 use crate::repo::Repo;
 
 /// `{{#include FILE}}` or `{{#include FILE:ANCHOR}}`.
@@ -117,9 +118,12 @@ pub(super) fn never_shown(repo: &Repo, pages: &[Page]) -> Result<Vec<Problem>> {
         let text =
             fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let file = file.canonicalize()?;
+        let is_program = file.ends_with("src/main.rs");
         for found in ANCHOR.captures_iter(&text) {
             let anchor = &found[1];
-            if !shown.contains(&(file.clone(), anchor.to_owned())) {
+            // The generated differences between neighbouring steps show these.
+            let is_list = is_program && generated::LISTS.contains(&anchor);
+            if !is_list && !shown.contains(&(file.clone(), anchor.to_owned())) {
                 let name = file
                     .strip_prefix(&repo.root)
                     .unwrap_or(&file)
