@@ -54,7 +54,7 @@ struct Probe {
     /// Limit of open files, SOFT:HARD
     #[arg(long)]
     files: Option<String>,
-    /// Ask the parent in the middle: yes, no, long
+    /// Ask the parent in the middle: yes, no, slow, long
     #[arg(long)]
     ask: Option<String>,
     /// Each stage writes its name here
@@ -232,6 +232,10 @@ impl Mechanism for Asks {
         }
         match self.answer.as_str() {
             "no" => Err(Error::new("the parent refuses").code(42)),
+            "slow" => {
+                std::thread::sleep(std::time::Duration::from_millis(300));
+                Ok(Vec::new())
+            }
             "long" => Ok(vec![b'x'; 5000]),
             "longer than there is room" => Ok(vec![b'x'; 9]),
             answer => Ok(format!("{answer}\n").into_bytes()),

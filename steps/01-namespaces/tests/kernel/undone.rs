@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use harness::{Census, Run, Test, eventually, example, test};
-use nix::sys::signal::{SIGKILL, kill};
+use nix::sys::signal::{SIGCONT, SIGKILL, SIGSTOP, kill};
 use nix::unistd::Pid;
 
 use crate::ROOT;
@@ -33,6 +33,12 @@ pub(crate) fn tests() -> Vec<Test> {
             undo_kills_what_runs_or_waits,
         ),
         test("undo_can_be_done_again", ROOT, undo_can_be_done_again),
+        test("undo_waits_for_a_creation", ROOT, undo_waits_for_a_creation),
+        test(
+            "a_starter_that_was_not_told_has_not_started",
+            ROOT,
+            a_starter_that_was_not_told_has_not_started,
+        ),
         test(
             "a_record_that_is_none_is_left_alone",
             ROOT,
@@ -216,4 +222,36 @@ fn a_record_of_another_process_or_boot_kills_nobody() {
         drop(bystander);
         census.assert_unchanged();
     }
+}
+
+fn undo_waits_for_a_creation() {
+    let directory = directory("box");
+    let census = Census::take();
+    let creator = Run::new(example("namespaces-probe"))
+        .args(["--ask", "slow", "--with-parent", "--create"])
+        .arg(&directory)
+        .args(["--", "sleep", "100"])
+        .spawn();
+    creator.expect("asked");
+    undo(&directory);
+    creator.wait().assert_code(137);
+    census.assert_unchanged();
+}
+
+fn a_starter_that_was_not_told_has_not_started() {
+    let directory = directory("box");
+    let pid = create(&directory, &["sleep", "100"]);
+    kill(pid, SIGSTOP).unwrap();
+    let starter = lifecycle("start", &directory).spawn();
+    // It has connected, and waits for an answer.
+    eventually(|| {
+        let call = fs::read_to_string(format!("/proc/{}/syscall", starter.pid())).ok()?;
+        let number = call.split(' ').next()?.parse::<i64>().ok()?;
+        (number == libc::SYS_recvmsg).then_some(())
+    });
+    starter.signal(libc::SIGKILL);
+    starter.wait();
+    kill(pid, SIGCONT).unwrap();
+    start(&directory);
+    undo(&directory);
 }
