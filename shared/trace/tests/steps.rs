@@ -196,7 +196,9 @@ fn images_run_true() {
     trace.assert_before("setresgid(8, 8, 8)", "setresuid(7, 7, 7)");
     trace.assert_before("setresuid(7, 7, 7)", "command: execve");
     if linux_is_at_least(6, 8) {
-        let text = normaliser("images").only(&["parent", "init", "command"]).text(&trace);
+        let text = normaliser("images")
+            .only(&["parent", "init", "command"])
+            .text(&trace);
         let own = passages(&text, &["layers", "user: seal"]);
         insta::assert_snapshot!("images_run_true", own);
     }
