@@ -1,6 +1,8 @@
 //! A suite of tests: which run, which are ignored and why, and what each of them left behind.
 
 use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::{PoisonError, RwLock};
@@ -70,6 +72,7 @@ pub fn run(suite: &str, tests: Vec<Test>) -> ExitCode {
         .filter(|test| passes(&test.name, &filters, arguments.exact))
         .map(|test| trial(suite.to_owned(), test))
         .collect();
+    keep_panics();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -138,11 +141,13 @@ fn carry_out(test: Test, promised: &str) -> Result<Completion, Failed> {
             None => {}
         }
     }
+    IN_TEST.set(true);
     // A body is run once and nothing of it is used again, so what a panic left half done is not seen.
     let result = catch_unwind(AssertUnwindSafe(test.body));
+    IN_TEST.set(false);
     let left = scene::end();
     match result {
-        Err(panic) => Err(message(&*panic).into()),
+        Err(panic) => Err(PANIC.take().unwrap_or_else(|| message(&*panic)).into()),
         Ok(()) if !left.is_empty() => {
             Err(format!("the test left processes behind: {}", left.join(", ")).into())
         }
@@ -154,6 +159,35 @@ fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a panic without a text".into())
+}
+
+thread_local! {
+    /// Whether this thread runs a test's body.
+    static IN_TEST: Cell<bool> = const { Cell::new(false) };
+    /// What the panic hook was told of it.
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// From now on a test's panic is shown once, with the failures at the end, and not among the results of the others:
+/// it may quote another program's results, and who reads ours must not take those for them.
+fn keep_panics() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !IN_TEST.get() {
+            return usual(panic);
+        }
+        let backtrace = Backtrace::capture();
+        let mut text = panic.to_string();
+        if backtrace.status() == BacktraceStatus::Captured {
+            // Below our own function stands how a test is started, which is the same for all.
+            let frames = backtrace.to_string();
+            let own = frames
+                .lines()
+                .take_while(|frame| !frame.contains("carry_out"));
+            text.extend(own.flat_map(|frame| ["\n", frame]));
+        }
+        PANIC.set(Some(text));
+    }));
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         ),
         test("only_runs_what_needs_it", &[], only_runs_what_needs_it),
         test("filters_are_libtests", &[], filters_are_libtests),
+        test("a_failure_is_told_once", &[], a_failure_is_told_once),
     ];
     harness::run("suite", tests)
 }
@@ -99,4 +100,16 @@ fn only_runs_what_needs_it() {
 fn filters_are_libtests() {
     run(&["--exact", "good"], &[]).assert_code(0);
     run(&["--skip", "bad"], &[]).assert_code(0);
+}
+
+fn a_failure_is_told_once() {
+    let output = run(&["bad"], &[]).assert_code(101);
+    let out = output.out();
+    assert_eq!(out.matches("on purpose").count(), 1, "{output}");
+    assert!(
+        out.contains("panicked at tests/tests/suite.rs:")
+            || out.contains("panicked at tests/suite.rs:"),
+        "{output}"
+    );
+    assert_eq!(output.err(), "");
 }

@@ -49,12 +49,15 @@ pub(crate) fn run(
             ),
         );
     }
+    let headings = inside.iter().map(|inside| inside.program.heading());
+    let headings = headings.collect();
     let payload = Payload::of_tests(repo, inside)?;
     let run = Run {
         repo,
         store,
         machine: &machine,
         payload: &payload,
+        headings,
         filters,
         limit,
         beside_v1,
@@ -78,6 +81,8 @@ struct Run<'a> {
     store: &'a Store,
     machine: &'a Machine,
     payload: &'a Payload,
+    /// The lines with which the test programs begin.
+    headings: Vec<String>,
     filters: &'a [String],
     limit: Duration,
     beside_v1: bool,
@@ -89,7 +94,7 @@ impl Run<'_> {
         step("vm", format_args!("booting with cgroup {hierarchy}"));
         let disk = self.payload.disk(self.store, &self.job(hierarchy))?;
         let start = Instant::now();
-        let mut reader = Reader::default();
+        let mut reader = Reader::new(self.headings.iter().cloned());
         let end = boot::batch(
             self.store,
             self.machine,

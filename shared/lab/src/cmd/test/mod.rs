@@ -20,7 +20,7 @@ use crate::privilege::Privilege;
 use crate::process;
 use crate::repo::Repo;
 use crate::report::{self, Counts, Outcome, Reader, Results};
-use crate::suite;
+use crate::suite::{self, TestProgram};
 use crate::ui::{self, say, step};
 
 #[derive(clap::Args)]
@@ -55,6 +55,8 @@ struct Run<'a> {
     lab: PathBuf,
     rows: Vec<Row>,
     places: Vec<Results>,
+    /// The lines with which the test programs begin.
+    headings: Vec<String>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -67,6 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         lab: std::env::current_exe().context("cannot tell which program we are")?,
         rows: Vec::new(),
         places: Vec::new(),
+        headings: Vec::new(),
     };
     step(
         "machine",
@@ -105,6 +108,7 @@ impl Run<'_> {
             "the test programs, the steps and the examples",
             |run| {
                 programs = suite::build(&run.repo)?;
+                run.headings = programs.iter().map(TestProgram::heading).collect();
                 Ok((Verdict::Passed, None))
             },
         )?;
@@ -136,7 +140,7 @@ impl Run<'_> {
                 ("INSTA_UPDATE", OsStr::new("no")),
                 ("INSTA_WORKSPACE_ROOT", run.repo.root.as_os_str()),
             ];
-            let mut reader = Reader::default();
+            let mut reader = run.reader();
             let filters = &run.arguments.filters;
             let well = suite::run(&programs, run.privilege, &variables, filters, &mut reader)?;
             Ok(run.read(reader, well))
@@ -185,7 +189,7 @@ impl Run<'_> {
     ) -> Result<()> {
         let mut time = Duration::ZERO;
         self.stage(name, sentence, |run| {
-            let mut reader = Reader::default();
+            let mut reader = run.reader();
             let (status, spent) = background.finish(|line| {
                 say!("{line}");
                 reader.line(line);
@@ -199,8 +203,13 @@ impl Run<'_> {
         Ok(())
     }
 
+    fn reader(&self) -> Reader {
+        Reader::new(self.headings.iter().cloned())
+    }
+
     /// Shows what a child prints and reads the results in it.
     fn child(&mut self, command: &mut Command) -> Result<(Verdict, Option<Counts>)> {
+        // Doc tests have no headings that could be known.
         let mut reader = Reader::default();
         let status = process::lines(command, |line| {
             say!("{line}");
