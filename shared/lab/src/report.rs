@@ -11,6 +11,25 @@ pub(crate) enum Outcome {
     Ignored(String),
 }
 
+/// What `cargo lab vm test` says of the tests that it leaves to `--everything`, before their number.
+pub(crate) const LEFT: &str = "left in the VM to --everything: ";
+/// What `harness::Need::Everything` gives as the reason of a test that is left to it.
+const TAKES_LONG: &str = "left to DRYDOCK_EVERYTHING=1";
+/// What a suite says of the tests that have tried a sample of their cases, before their names.
+const SAMPLED: &str = "sampled with DRYDOCK_SEED=";
+
+impl Outcome {
+    /// Ignored for the want of something, and not because everything has not been asked for.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self, Self::Ignored(reason) if reason != TAKES_LONG)
+    }
+
+    /// Ignored because everything has not been asked for.
+    pub(crate) fn is_left(&self) -> bool {
+        matches!(self, Self::Ignored(reason) if reason == TAKES_LONG)
+    }
+}
+
 /// The results of one place: "package source", test name, outcome.
 pub(crate) type Results = BTreeMap<(String, String), Outcome>;
 
@@ -28,6 +47,10 @@ pub(crate) struct Reader {
     pub results: Results,
     /// Sentences about what cannot be true.
     pub contradictions: Vec<String>,
+    /// How many tests have tried a sample of their cases.
+    pub sampled: usize,
+    /// How many tests were not meant to run here at all, because everything has not been asked for.
+    pub left: usize,
     /// The lines with which programs begin.
     headings: BTreeSet<String>,
     program: String,
@@ -68,6 +91,15 @@ impl Reader {
                 .trim_start_matches("Running ")
                 .clone_into(&mut self.program);
             return;
+        }
+        if let Some(names) = line
+            .strip_prefix(SAMPLED)
+            .and_then(|rest| rest.split_once(": "))
+        {
+            self.sampled += names.1.split(", ").count();
+        }
+        if let Some(count) = line.strip_prefix(LEFT) {
+            self.left += count.parse::<usize>().unwrap_or_default();
         }
         let totals = totals(line);
         if self.quoting && totals.is_none_or(|totals| totals.sum() != self.found) {
@@ -189,7 +221,7 @@ fn rank(outcome: &Outcome) -> u8 {
 }
 
 /// The tests of one outcome, as "program: test (reason)".
-pub(crate) fn list(results: &Results, wanted: fn(&Outcome) -> bool) -> BTreeSet<String> {
+pub(crate) fn list(results: &Results, wanted: impl Fn(&Outcome) -> bool) -> BTreeSet<String> {
     results
         .iter()
         .filter(|(_, outcome)| wanted(outcome))
@@ -317,6 +349,18 @@ test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; 
             reader.contradictions,
             ["rootfs tests/race.rs ended before its tests did"]
         );
+    }
+
+    #[test]
+    fn what_is_left_to_another_time_is_counted() {
+        let reader = read(&format!(
+            "{LEFT}812\n{SOME}sampled with DRYDOCK_SEED=7, all cases with DRYDOCK_EVERYTHING=1: a, b\n"
+        ));
+        assert_eq!((reader.left, reader.sampled), (812, 2));
+        let outcome = |reason: &str| Outcome::Ignored(reason.to_owned());
+        assert!(outcome("needs root").is_idle() && !outcome("needs root").is_left());
+        assert!(outcome(TAKES_LONG).is_left() && !outcome(TAKES_LONG).is_idle());
+        assert!(!Outcome::Passed.is_idle() && !Outcome::Passed.is_left());
     }
 
     #[test]
