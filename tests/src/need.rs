@@ -3,8 +3,11 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use nix::unistd::Uid;
+
+use crate::sample::everything;
 
 /// Something a test cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +36,9 @@ pub enum Need {
     Mirror,
     /// This program in `PATH`.
     Program(&'static str),
+    /// To be asked for with everything else (`DRYDOCK_EVERYTHING`), because it takes long. `cargo lab test` counts it as
+    /// left, and not as a test that ran nowhere.
+    Everything,
     /// A program whose Debian package has another name: first the program, then the package.
     Package(&'static str, &'static str),
 }
@@ -50,6 +56,7 @@ impl Need {
             Self::Swap => "swap",
             Self::HugePages => "hugepages",
             Self::Mirror => "mirror",
+            Self::Everything => "everything",
             Self::Program(_) | Self::Package(..) => "programs",
         }
     }
@@ -83,6 +90,8 @@ impl Need {
             Self::Swap => absent(read("/proc/swaps").lines().count() > 1, "swap space"),
             Self::HugePages => absent(Path::new("/sys/kernel/mm/hugepages").exists(), "huge pages"),
             Self::Mirror => absent(has_default_route(), "a network, to fetch Debian's packages"),
+            // `cargo lab test` knows these words.
+            Self::Everything => (!everything()).then(|| "left to DRYDOCK_EVERYTHING=1".into()),
             Self::Program(name) => absent(in_path(name), &format!("the program {name}")),
             Self::Package(name, package) => absent(
                 in_path(name),
@@ -93,7 +102,8 @@ impl Need {
 
     /// Whether `list`, in the form of `DRYDOCK_PROMISES`, has it.
     pub(crate) fn is_in(self, list: &str) -> bool {
-        promises(list, self.key())
+        // That is not the machine's to have.
+        self != Self::Everything && promises(list, self.key())
     }
 }
 
@@ -180,11 +190,14 @@ fn has_default_route() -> bool {
 }
 
 fn may_make_user_namespace() -> bool {
-    Command::new("unshare")
-        .args(["--user", "true"])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    static MAY: OnceLock<bool> = OnceLock::new();
+    *MAY.get_or_init(|| {
+        Command::new("unshare")
+            .args(["--user", "true"])
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    })
 }
 
 fn in_path(name: &str) -> bool {

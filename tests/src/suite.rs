@@ -1,6 +1,8 @@
 //! A suite of tests: which run, which are ignored and why, and what each of them left behind.
 
 use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::{PoisonError, RwLock};
@@ -11,13 +13,14 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::need::Need;
 use crate::report::{self, Outcome};
-use crate::scene;
+use crate::{sample, scene};
 
 /// One test: a name, what it needs, and a function that panics if it fails.
 pub struct Test {
     name: String,
     needs: Vec<Need>,
     alone: bool,
+    vm: bool,
     body: Box<dyn FnOnce() + Send>,
 }
 
@@ -36,6 +39,7 @@ pub fn test(name: impl Into<String>, needs: &[Need], body: impl FnOnce() + Send 
         name: name.into(),
         needs: needs.to_vec(),
         alone: false,
+        vm: false,
         body: Box::new(body),
     }
 }
@@ -48,13 +52,43 @@ impl Test {
         self
     }
 
-    fn is_wanted(&self, only: &str) -> bool {
-        only.is_empty()
-            || self
-                .needs
-                .iter()
-                .any(|need| only.split(',').any(|key| key.trim() == need.key()))
+    /// Runs it in the VM as well whenever `cargo lab test` does, because it can come out otherwise there: the VM has
+    /// another kernel, an older one as a rule, and cgroup v2. What needs v2, swap or huge pages runs there without this
+    /// word.
+    #[must_use]
+    pub fn also_in_vm(mut self) -> Self {
+        self.vm = true;
+        self
     }
+
+    /// `only` is a list of [`Need::key`]s, and of `vm` for what is [`also_in_vm`](Self::also_in_vm).
+    fn is_wanted(&self, only: &str) -> bool {
+        let has = |word: &str| only.split(',').any(|key| key.trim() == word);
+        only.is_empty() || (self.vm && has("vm")) || self.needs.iter().any(|need| has(need.key()))
+    }
+
+    /// What keeps it from running on a machine of which this is promised.
+    fn obstacle(&self, promised: &str) -> Option<Obstacle> {
+        let (need, reason) = self
+            .needs
+            .iter()
+            .find_map(|need| Some((need, need.missing()?)))?;
+        Some(match need.is_in(promised) {
+            true => Obstacle::BrokenPromise(format!(
+                "{reason}, which DRYDOCK_PROMISES promises ({})",
+                need.key()
+            )),
+            false => Obstacle::Missing(reason),
+        })
+    }
+}
+
+/// Why a test does not run.
+enum Obstacle {
+    /// Something is missing, and the test is ignored.
+    Missing(String),
+    /// Something is missing that was promised, and the test has failed.
+    BrokenPromise(String),
 }
 
 /// Runs a suite with libtest's own command line (`cargo test NAME -- --list`), and returns what `main` should.
@@ -64,13 +98,25 @@ pub fn run(suite: &str, tests: Vec<Test>) -> ExitCode {
     kit::sys::process::reset_signals(&[libc::SIGPIPE]).expect("signals can be reset");
     let (arguments, filters) = CommandLine::parse().divide();
     let only = std::env::var("DRYDOCK_ONLY").unwrap_or_default();
+    let promised = std::env::var("DRYDOCK_PROMISES").unwrap_or_default();
     let trials = tests
         .into_iter()
         .filter(|test| test.is_wanted(&only))
         .filter(|test| passes(&test.name, &filters, arguments.exact))
-        .map(|test| trial(suite.to_owned(), test))
+        .map(|test| trial(suite.to_owned(), promised.clone(), test))
         .collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    keep_panics();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if let Some(summary) = sample::summary() {
+        #[expect(
+            clippy::print_stdout,
+            reason = "it stands below the results of the suite"
+        )]
+        {
+            println!("{summary}\n");
+        }
+    }
+    conclusion.exit_code()
 }
 
 /// libtest's command line takes any number of filters, libtest-mimic's one.
@@ -102,15 +148,15 @@ fn passes(name: &str, filters: &[String], exact: bool) -> bool {
 /// Held for writing by a test that wants to be alone, for reading by each other.
 static COMPANY: RwLock<()> = RwLock::new(());
 
-fn trial(suite: String, test: Test) -> Trial {
-    Trial::ignorable_test(test.name.clone(), move || {
+fn trial(suite: String, promised: String, test: Test) -> Trial {
+    let name = test.name.clone();
+    let runner = move || {
         let name = test.name.clone();
         let alone = test
             .alone
             .then(|| COMPANY.write().unwrap_or_else(PoisonError::into_inner));
         let company = (!test.alone).then(|| COMPANY.read().unwrap_or_else(PoisonError::into_inner));
         let start = Instant::now();
-        let promised = std::env::var("DRYDOCK_PROMISES").unwrap_or_default();
         let result = carry_out(test, &promised);
         drop((alone, company));
         let outcome = match &result {
@@ -123,30 +169,34 @@ fn trial(suite: String, test: Test) -> Trial {
         report::write(&suite, &name, outcome, start.elapsed())
             .map_err(|error| format!("the report cannot be written: {error}"))?;
         result
-    })
+    };
+    Trial::ignorable_test(name, runner)
 }
 
 fn carry_out(test: Test, promised: &str) -> Result<Completion, Failed> {
-    for need in &test.needs {
-        match need.missing() {
-            Some(reason) if need.is_in(promised) => {
-                return Err(
-                    format!("{reason}, which DRYDOCK_PROMISES promises ({})", need.key()).into(),
-                );
-            }
-            Some(reason) => return Ok(Completion::ignored_with(reason)),
-            None => {}
-        }
+    match test.obstacle(promised) {
+        Some(Obstacle::Missing(reason)) => return Ok(Completion::ignored_with(reason)),
+        Some(Obstacle::BrokenPromise(text)) => return Err(text.into()),
+        None => {}
     }
+    IN_TEST.set(true);
     // A body is run once and nothing of it is used again, so what a panic left half done is not seen.
     let result = catch_unwind(AssertUnwindSafe(test.body));
+    IN_TEST.set(false);
     let left = scene::end();
-    match result {
-        Err(panic) => Err(message(&*panic).into()),
-        Ok(()) if !left.is_empty() => {
-            Err(format!("the test left processes behind: {}", left.join(", ")).into())
-        }
-        Ok(()) => Ok(Completion::Completed),
+    let failure = match result {
+        Err(panic) => Some(PANIC.take().unwrap_or_else(|| message(&*panic))),
+        Ok(()) if !left.is_empty() => Some(format!(
+            "the test left processes behind: {}",
+            left.join(", ")
+        )),
+        Ok(()) => None,
+    };
+    let sampled = sample::end(&test.name);
+    match (failure, sampled) {
+        (None, _) => Ok(Completion::Completed),
+        (Some(failure), None) => Err(failure.into()),
+        (Some(failure), Some(sampled)) => Err(format!("{failure}\nThis was {sampled}.").into()),
     }
 }
 
@@ -154,6 +204,35 @@ fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a panic without a text".into())
+}
+
+thread_local! {
+    /// Whether this thread runs a test's body.
+    static IN_TEST: Cell<bool> = const { Cell::new(false) };
+    /// What the panic hook was told of it.
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// From now on a test's panic is shown once, with the failures at the end, and not among the results of the others:
+/// it may quote another program's results, and who reads ours must not take those for them.
+fn keep_panics() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !IN_TEST.get() {
+            return usual(panic);
+        }
+        let backtrace = Backtrace::capture();
+        let mut text = panic.to_string();
+        if backtrace.status() == BacktraceStatus::Captured {
+            // Below our own function stands how a test is started, which is the same for all.
+            let frames = backtrace.to_string();
+            let own = frames
+                .lines()
+                .take_while(|frame| !frame.contains("carry_out"));
+            text.extend(own.flat_map(|frame| ["\n", frame]));
+        }
+        PANIC.set(Some(text));
+    }));
 }
 
 #[cfg(test)]
@@ -221,6 +300,8 @@ mod tests {
         let test = test("x", &[Need::Root, Need::CgroupV1], || {});
         assert!(test.is_wanted(""));
         assert!(test.is_wanted("swap,cgroup1"));
-        assert!(!test.is_wanted("cgroup2"));
+        assert!(!test.is_wanted("cgroup2") && !test.is_wanted("vm"));
+        let test = test.also_in_vm();
+        assert!(test.is_wanted("vm,swap") && !test.is_wanted("swap"));
     }
 }

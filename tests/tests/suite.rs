@@ -24,6 +24,12 @@ fn main() -> ExitCode {
         ),
         test("only_runs_what_needs_it", &[], only_runs_what_needs_it),
         test("filters_are_libtests", &[], filters_are_libtests),
+        test("a_failure_is_told_once", &[], a_failure_is_told_once),
+        test(
+            "a_sample_can_be_tried_again",
+            &[],
+            a_sample_can_be_tried_again,
+        ),
     ];
     harness::run("suite", tests)
 }
@@ -33,6 +39,12 @@ fn inner() -> Vec<Test> {
         test("good", &[Need::Program("sh")], || {}),
         test("bad", &[], || panic!("on purpose")),
         test("skipped", &[Need::Program("no-such-program")], || {}),
+        test("old", &[], || {}).also_in_vm(),
+        test("whole", &[Need::Everything], || {}),
+        test("part", &[], || {
+            let tried = harness::sample(1000, 5);
+            assert!(tried.len() == 1000 || tried.is_empty(), "tried {tried:?}");
+        }),
     ]
 }
 
@@ -53,7 +65,7 @@ fn outcomes_are_shown_and_reported() {
     )
     .assert_code(101);
     assert!(
-        output.out().contains("1 passed; 1 failed; 1 ignored"),
+        output.out().contains("2 passed; 2 failed; 2 ignored"),
         "{output}"
     );
     assert!(
@@ -63,7 +75,7 @@ fn outcomes_are_shown_and_reported() {
         "{output}"
     );
     let text = std::fs::read_to_string(report).expect("it was written");
-    assert_eq!(text.lines().count(), 3, "{text}");
+    assert_eq!(text.lines().count(), 6, "{text}");
     for words in [
         ["good", "passed"],
         ["bad", "failed"],
@@ -94,9 +106,54 @@ fn a_promise_that_is_not_kept_is_a_failure() {
 fn only_runs_what_needs_it() {
     let output = run(&["--list"], &[("DRYDOCK_ONLY", "swap,programs")]).assert_code(0);
     assert_eq!(output.out(), "good: test\nskipped: test\n");
+    let output = run(&["--list"], &[("DRYDOCK_ONLY", "vm")]).assert_code(0);
+    assert_eq!(output.out(), "old: test\n");
 }
 
 fn filters_are_libtests() {
     run(&["--exact", "good"], &[]).assert_code(0);
-    run(&["--skip", "bad"], &[]).assert_code(0);
+    run(&["--skip", "bad", "--skip", "part"], &[]).assert_code(0);
+}
+
+fn a_failure_is_told_once() {
+    let output = run(&["bad"], &[]).assert_code(101);
+    let out = output.out();
+    assert_eq!(out.matches("on purpose").count(), 1, "{output}");
+    assert!(
+        out.contains("panicked at tests/tests/suite.rs:")
+            || out.contains("panicked at tests/suite.rs:"),
+        "{output}"
+    );
+    assert_eq!(output.err(), "");
+}
+
+fn a_sample_can_be_tried_again() {
+    let tried = |seed: &str| {
+        let output = run(&["part"], &[("DRYDOCK_SEED", seed)])
+            .assert_code(101)
+            .out();
+        let hint = format!("DRYDOCK_SEED={seed}");
+        assert!(
+            output.contains(&format!("This was some of the cases, with {hint}.")),
+            "{output}"
+        );
+        assert!(
+            output.ends_with(&format!(
+                "sampled with {hint}, all cases with DRYDOCK_EVERYTHING=1: part\n\n"
+            )),
+            "{output}"
+        );
+        output
+            .split_once("tried [")
+            .unwrap()
+            .1
+            .split_once(']')
+            .unwrap()
+            .0
+            .to_owned()
+    };
+    assert_eq!(tried("7"), tried("7"));
+    assert_ne!(tried("7"), tried("8"));
+    run(&["part"], &[("DRYDOCK_EVERYTHING", "1")]).assert_code(0);
+    run(&["whole"], &[("DRYDOCK_EVERYTHING", "1")]).assert_code(0);
 }

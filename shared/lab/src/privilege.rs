@@ -8,14 +8,16 @@ use std::process::{Command, Stdio};
 use anyhow::{Result, bail};
 
 /// What sudo would drop and our programs look at.
-const KEPT: [&str; 12] = [
+const KEPT: [&str; 14] = [
     "CI",
     "DRYDOCK_BIN_DIR",
+    "DRYDOCK_EVERYTHING",
     "DRYDOCK_ONLY",
     "DRYDOCK_PROMISES",
     "DRYDOCK_REPORT",
     "DRYDOCK_ROOT",
     "DRYDOCK_RUN",
+    "DRYDOCK_SEED",
     "INSTA_UPDATE",
     "INSTA_WORKSPACE_ROOT",
     "NO_COLOR",

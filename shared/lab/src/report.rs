@@ -11,6 +11,25 @@ pub(crate) enum Outcome {
     Ignored(String),
 }
 
+/// What `cargo lab vm test` says of the tests that it leaves to `--everything`, before their number.
+pub(crate) const LEFT: &str = "left in the VM to --everything: ";
+/// What `harness::Need::Everything` gives as the reason of a test that is left to it.
+const TAKES_LONG: &str = "left to DRYDOCK_EVERYTHING=1";
+/// What a suite says of the tests that have tried a sample of their cases, before their names.
+const SAMPLED: &str = "sampled with DRYDOCK_SEED=";
+
+impl Outcome {
+    /// Ignored for the want of something, and not because everything has not been asked for.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self, Self::Ignored(reason) if reason != TAKES_LONG)
+    }
+
+    /// Ignored because everything has not been asked for.
+    pub(crate) fn is_left(&self) -> bool {
+        matches!(self, Self::Ignored(reason) if reason == TAKES_LONG)
+    }
+}
+
 /// The results of one place: "package source", test name, outcome.
 pub(crate) type Results = BTreeMap<(String, String), Outcome>;
 
@@ -18,12 +37,22 @@ pub(crate) type Results = BTreeMap<(String, String), Outcome>;
 ///
 /// What a test's child wrote past libtest's capture may stand in front of a result on the same line, or tear it; so
 /// results are searched for in the line, and the totals that libtest gives are compared with what was found.
+///
+/// What a failed test quotes may look like a test program's output, as when it has run one. So a program begins where
+/// one of the headings stands that the caller has named, and nowhere else: nothing quoted can hide the programs that
+/// come after.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     /// What has been read so far.
     pub results: Results,
     /// Sentences about what cannot be true.
     pub contradictions: Vec<String>,
+    /// How many tests have tried a sample of their cases.
+    pub sampled: usize,
+    /// How many tests were not meant to run here at all, because everything has not been asked for.
+    pub left: usize,
+    /// The lines with which programs begin.
+    headings: BTreeSet<String>,
     program: String,
     found: usize,
     announced: Option<usize>,
@@ -46,8 +75,32 @@ impl Counts {
 }
 
 impl Reader {
+    /// For the output of programs that begin with these headings. Doc tests have none.
+    pub(crate) fn new(headings: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            headings: headings.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
     /// Takes one line of output.
     pub(crate) fn line(&mut self, line: &str) {
+        if self.headings.contains(line) {
+            self.end();
+            line.trim_start()
+                .trim_start_matches("Running ")
+                .clone_into(&mut self.program);
+            return;
+        }
+        if let Some(names) = line
+            .strip_prefix(SAMPLED)
+            .and_then(|rest| rest.split_once(": "))
+        {
+            self.sampled += names.1.split(", ").count();
+        }
+        if let Some(count) = line.strip_prefix(LEFT) {
+            self.left += count.parse::<usize>().unwrap_or_default();
+        }
         let totals = totals(line);
         if self.quoting && totals.is_none_or(|totals| totals.sum() != self.found) {
             return;
@@ -62,10 +115,7 @@ impl Reader {
             (self.announced, self.found, self.quoting) = (None, 0, false);
         } else if line == "failures:" {
             self.quoting = true;
-        } else if let Some(program) = line.trim_start().strip_prefix("Running ") {
-            self.end();
-            program.clone_into(&mut self.program);
-        } else if let Some(count) = announced(line) {
+        } else if let (Some(count), None) = (announced(line), self.announced) {
             // Doc tests have no heading of their own on stdout; each crate's begin with this line.
             self.end();
             self.announced = Some(count);
@@ -171,7 +221,7 @@ fn rank(outcome: &Outcome) -> u8 {
 }
 
 /// The tests of one outcome, as "program: test (reason)".
-pub(crate) fn list(results: &Results, wanted: fn(&Outcome) -> bool) -> BTreeSet<String> {
+pub(crate) fn list(results: &Results, wanted: impl Fn(&Outcome) -> bool) -> BTreeSet<String> {
     results
         .iter()
         .filter(|(_, outcome)| wanted(outcome))
@@ -189,7 +239,11 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Reader {
-        let mut reader = Reader::default();
+        let headings = [
+            "     Running rootfs tests/race.rs",
+            "     Running rootfs tests/next.rs",
+        ];
+        let mut reader = Reader::new(headings.map(str::to_owned));
         text.lines().for_each(|line| reader.line(line));
         reader.end();
         reader
@@ -277,6 +331,36 @@ test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; 
         let reader = read(&text);
         assert_eq!(reader.contradictions, Vec::<String>::new());
         assert_eq!(reader.results, read(SOME).results);
+    }
+
+    #[test]
+    fn a_program_comes_after_whatever_its_forerunner_has_quoted() {
+        let next = "     Running rootfs tests/next.rs\n\nrunning 1 test\ntest z ... ok\n\n\
+                    test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n";
+        let quote = "     Running book x\nrunning 2 tests\ntest y ... FAILED\ntest w ... ok\n\
+                     failures:\n\ntest result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured\n";
+        let reader = read(&format!(
+            "{}{next}",
+            SOME.replace("noise", &format!("{quote}noise"))
+        ));
+        let z = ("rootfs tests/next.rs".to_owned(), "z".to_owned());
+        assert_eq!(reader.results[&z], Outcome::Passed);
+        assert_eq!(
+            reader.contradictions,
+            ["rootfs tests/race.rs ended before its tests did"]
+        );
+    }
+
+    #[test]
+    fn what_is_left_to_another_time_is_counted() {
+        let reader = read(&format!(
+            "{LEFT}812\n{SOME}sampled with DRYDOCK_SEED=7, all cases with DRYDOCK_EVERYTHING=1: a, b\n"
+        ));
+        assert_eq!((reader.left, reader.sampled), (812, 2));
+        let outcome = |reason: &str| Outcome::Ignored(reason.to_owned());
+        assert!(outcome("needs root").is_idle() && !outcome("needs root").is_left());
+        assert!(outcome(TAKES_LONG).is_left() && !outcome(TAKES_LONG).is_idle());
+        assert!(!Outcome::Passed.is_idle() && !Outcome::Passed.is_left());
     }
 
     #[test]

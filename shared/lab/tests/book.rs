@@ -21,6 +21,14 @@ fn main() -> ExitCode {
                 NEEDS,
                 the_book_is_as_this_machine_does_it,
             ),
+            // The pages share the machine's cgroups, in which their containers have names.
+            test(
+                "the_pages_about_cgroups_are_as_this_machine_does_it",
+                NEEDS,
+                the_pages_about_cgroups_are_as_this_machine_does_it,
+            )
+            .alone()
+            .also_in_vm(),
             test("a_right_page_passes", NEEDS, a_right_page_passes),
             test(
                 "a_wrong_byte_fails_with_a_difference",
@@ -70,18 +78,49 @@ fn main() -> ExitCode {
     )
 }
 
-/// The real one. What is promised here must not be skipped, so that between this machine and the VM every fence runs.
+/// The real one, but for the pages about cgroups.
 fn the_book_is_as_this_machine_does_it() {
+    check_pages(pages(false));
+}
+
+/// Those of which some fences are for one version of cgroups, and some for the other.
+fn the_pages_about_cgroups_are_as_this_machine_does_it() {
+    check_pages(pages(true));
+}
+
+fn repository() -> PathBuf {
+    Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../..")
+}
+
+/// The file names of the pages that have fences for one version of cgroups, or of all others.
+fn pages(are_about_cgroups: bool) -> Vec<String> {
+    let entries = fs::read_dir(repository().join("book/src")).unwrap();
+    let mut pages = Vec::new();
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        if path.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        let is_about = |line: &str| line.starts_with("```console") && line.contains("cgroup");
+        if read(&path).lines().any(is_about) == are_about_cgroups {
+            pages.push(path.file_name().unwrap().to_str().unwrap().to_owned());
+        }
+    }
+    assert!(!pages.is_empty());
+    pages
+}
+
+/// What is promised here must not be skipped, so that between this machine and the VM every fence runs.
+fn check_pages(pages: Vec<String>) {
     let programs = bin("lab");
-    let repository = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../..");
     let output = Run::new(&programs)
         .args(["book", "check", "--patience", "300", "--bin-dir"])
         .arg(programs.parent().unwrap())
+        .args(pages)
         .env(
             "DRYDOCK_PROMISES",
             std::env::var_os("DRYDOCK_PROMISES").unwrap_or_default(),
         )
-        .current_dir(repository)
+        .current_dir(repository())
         .timeout(Duration::from_secs(900))
         .output();
     assert!(output.err().is_empty(), "{}", output.err());

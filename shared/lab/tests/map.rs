@@ -22,7 +22,8 @@ fn main() -> ExitCode {
                 "the_map_of_a_process_is_what_proc_says",
                 &[Need::Root],
                 as_proc,
-            ),
+            )
+            .also_in_vm(),
             test(
                 "a_namespace_has_its_owner_and_its_parent",
                 &[Need::Root, Need::UserNamespaces, Need::Program("unshare")],

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
-use harness::{Need, Run, bin, busybox_root, directory, linux_is_at_least, test};
+use harness::{Need, Run, Test, bin, busybox_root, directory, linux_is_at_least, test};
 use trace::{Call, Normaliser, Trace, Tracer};
 
 const BUSYBOX: Need = Need::Package("busybox", "busybox-static");
@@ -11,52 +11,52 @@ const BUSYBOX: Need = Need::Package("busybox", "busybox-static");
 fn main() -> ExitCode {
     let root = &[Need::Root];
     let rooted = &[Need::Root, BUSYBOX];
-    harness::run(
-        "trace steps",
-        vec![
-            test("namespaces_run_true", root, namespaces_run_true),
-            test("rootfs_run_true", rooted, rootfs_run_true),
-            test("layers_run_true", rooted, layers_run_true),
-            test("images_run_true", rooted, images_run_true),
-            test(
-                "cgroups_v1",
-                &[
-                    Need::Root,
-                    BUSYBOX,
-                    Need::ControllerV1("memory"),
-                    Need::ControllerV1("pids"),
-                ],
-                cgroups_v1,
-            ),
-            test(
-                "cgroups_v2",
-                &[
-                    Need::Root,
-                    BUSYBOX,
-                    Need::ControllerV2("memory"),
-                    Need::ControllerV2("pids"),
-                ],
-                cgroups_v2,
-            ),
-            test(
-                "nothing_is_mounted_before_mounts_are_private",
-                rooted,
-                private_first,
-            ),
-            test("the_old_root_goes_after_the_pivot", rooted, pivot),
-            test(
-                "maps_are_written_while_the_child_waits",
-                &[Need::Root, Need::UserNamespaces],
-                maps,
-            ),
-            test("every_mechanism_has_its_moments_in_order", rooted, moments),
-            test(
-                "the_command_is_in_its_cgroup_before_it_is_executed",
-                &[Need::Root, BUSYBOX, Need::Controller("pids")],
-                joined,
-            ),
-        ],
-    )
+    let tests = vec![
+        test("namespaces_run_true", root, namespaces_run_true),
+        test("rootfs_run_true", rooted, rootfs_run_true),
+        test("layers_run_true", rooted, layers_run_true),
+        test("images_run_true", rooted, images_run_true),
+        test(
+            "cgroups_v1",
+            &[
+                Need::Root,
+                BUSYBOX,
+                Need::ControllerV1("memory"),
+                Need::ControllerV1("pids"),
+            ],
+            cgroups_v1,
+        ),
+        test(
+            "cgroups_v2",
+            &[
+                Need::Root,
+                BUSYBOX,
+                Need::ControllerV2("memory"),
+                Need::ControllerV2("pids"),
+            ],
+            cgroups_v2,
+        ),
+        test(
+            "nothing_is_mounted_before_mounts_are_private",
+            rooted,
+            private_first,
+        ),
+        test("the_old_root_goes_after_the_pivot", rooted, pivot),
+        test(
+            "maps_are_written_while_the_child_waits",
+            &[Need::Root, Need::UserNamespaces],
+            maps,
+        ),
+        test("every_mechanism_has_its_moments_in_order", rooted, moments),
+        test(
+            "the_command_is_in_its_cgroup_before_it_is_executed",
+            &[Need::Root, BUSYBOX, Need::Controller("pids")],
+            joined,
+        ),
+    ];
+    // Which calls a container takes is decided by what the kernel has.
+    let tests = tests.into_iter().map(Test::also_in_vm);
+    harness::run("trace steps", tests.collect())
 }
 
 fn traced(step: &str, arguments: &[&str]) -> Trace {

@@ -20,7 +20,8 @@ fn main() -> ExitCode {
                 "mounts_are_those_of_the_plan",
                 &ROOT,
                 mounts_are_those_of_the_plan,
-            ),
+            )
+            .also_in_vm(),
             test(
                 "dev_holds_what_the_specification_names",
                 &ROOT,
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
                 &ROOT,
                 a_terminal_brings_a_console,
             ),
-            test("masked_paths_are_empty", &ROOT, masked_paths_are_empty),
+            test("masked_paths_are_empty", &ROOT, masked_paths_are_empty).also_in_vm(),
             test(
                 "read_only_paths_cannot_be_written_to",
                 &ROOT,

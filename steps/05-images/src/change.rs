@@ -4,8 +4,8 @@ use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
 use kit::{Error, Result};
-use serde_json::Value;
 
+use crate::command::{command, list_of_words};
 use crate::config::{Empty, HealthCheck, Process};
 use crate::healthcheck;
 
@@ -115,9 +115,7 @@ impl FromStr for Change {
             "ENTRYPOINT" => Self::Entrypoint(command(rest).map_err(|e| refuse(&e))?.words()),
             "ENV" => Self::Env(pairs(rest).map_err(|e| refuse(&e))?),
             "EXPOSE" => Self::Expose(exposed(rest).map_err(|e| refuse(&e))?),
-            "HEALTHCHECK" => {
-                Self::HealthCheck(healthcheck::parse(rest, command).map_err(|e| refuse(&e))?)
-            }
+            "HEALTHCHECK" => Self::HealthCheck(healthcheck::parse(rest).map_err(|e| refuse(&e))?),
             "LABEL" => Self::Label(pairs(rest).map_err(|e| refuse(&e))?),
             "ONBUILD" => Self::OnBuild(trigger(rest).map_err(|e| refuse(&e))?),
             "STOPSIGNAL" => Self::StopSignal(rest.to_owned()),
@@ -131,33 +129,6 @@ impl FromStr for Change {
                 ));
             }
         })
-    }
-}
-
-/// How a command was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// As text for a shell.
-    Shell(String),
-    /// As a list of words, which are run as they are.
-    Exec(Vec<String>),
-}
-
-impl Form {
-    /// What is executed.
-    fn words(self) -> Vec<String> {
-        match self {
-            Self::Shell(text) => vec!["/bin/sh".to_owned(), "-c".to_owned(), text],
-            Self::Exec(words) => words,
-        }
-    }
-}
-
-/// The list form is JSON; any other text is for the shell, to which `[` is a command.
-fn command(text: &str) -> Result<Form, String> {
-    match serde_json::from_str::<Vec<Value>>(text) {
-        Ok(_) => json(text).map(Form::Exec),
-        Err(_) => Ok(Form::Shell(text.to_owned())),
     }
 }
 
@@ -181,13 +152,9 @@ fn volumes(text: &str) -> Result<Vec<String>, String> {
 
 fn list(text: &str) -> Result<Vec<String>, String> {
     match text.starts_with('[') {
-        true => json(text),
+        true => list_of_words(text),
         false => words(text),
     }
-}
-
-fn json(text: &str) -> Result<Vec<String>, String> {
-    serde_json::from_str(text).map_err(|e| format!("the list is not one of strings: {e}"))
 }
 
 /// `NAME=VALUE …`, or the old form `NAME VALUE`, in which everything after the name is the value.

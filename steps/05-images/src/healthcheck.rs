@@ -1,16 +1,13 @@
 //! `HEALTHCHECK`, as a Dockerfile has it.
 
-use crate::change::Form;
+use crate::command::{Form, command};
 use crate::config::HealthCheck;
 
-/// What stands behind `HEALTHCHECK`: `NONE`, or options and then `CMD` with what is run, which `command` reads.
+/// What stands behind `HEALTHCHECK`: `NONE`, or options and then `CMD` with what is run.
 ///
 /// # Errors
 /// An option or a form that Docker does not have either; the text says which.
-pub(crate) fn parse(
-    text: &str,
-    command: impl Fn(&str) -> Result<Form, String>,
-) -> Result<HealthCheck, String> {
+pub(crate) fn parse(text: &str) -> Result<HealthCheck, String> {
     let mut check = HealthCheck::default();
     let mut rest = text;
     while rest.starts_with("--") {

@@ -22,6 +22,7 @@
 pub mod archive;
 pub mod change;
 pub mod cli;
+mod command;
 pub mod compression;
 pub mod config;
 pub mod filter;

@@ -1,14 +1,15 @@
-//! `cargo lab vm`: a Debian VM under QEMU, in which every test runs that this machine has no cgroups for.
+//! `cargo lab vm`: a Debian VM under QEMU, in which the tests run that can come out otherwise there.
 //!
 //! The disk is made once ([`image`]); what changes, the repository and its programs, goes in on a second one
 //! ([`payload`]). `tests/vm/` holds the guest's side.
 
 mod accelerator;
 mod boot;
-mod host_only;
+
 mod image;
 mod payload;
 mod plan;
+mod select;
 mod tests_inside;
 
 use std::ffi::OsString;
@@ -32,10 +33,13 @@ pub(crate) struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Run all tests inside, on cgroup v2, and then those for v1 on v1
+    /// Run the tests that can come out otherwise inside, on cgroup v2, and then those for v1 on v1
     Test {
-        /// Only tests whose names contain one of these
+        /// All tests whose names contain one of these
         filters: Vec<String>,
+        /// All tests
+        #[arg(long)]
+        everything: bool,
         /// Give up on a boot after so many seconds
         #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
         timeout: u64,
@@ -74,12 +78,19 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
         Command::Test {
             filters,
+            everything,
             timeout,
             beside_v1,
-        } => {
-            let limit = Duration::from_secs(timeout);
-            tests_inside::run(&repo, &store, &filters, limit, beside_v1)
-        }
+        } => tests_inside::run(
+            &repo,
+            &store,
+            &tests_inside::Wanted {
+                filters,
+                everything,
+                limit: Duration::from_secs(timeout),
+                beside_v1,
+            },
+        ),
         Command::Shell { cgroups } => shell(&repo, &store, cgroups),
         Command::Run {
             cgroups,
@@ -156,7 +167,7 @@ fn shell(repo: &Repo, store: &Store, cgroups: Hierarchy) -> Result<ExitCode> {
         quoted(terminal),
         quoted(&repo.root),
     );
-    let disk = payload.disk(store, &job)?;
+    let disk = payload.disk(store, &job, &[])?;
     boot::interactive(store, &machine, cgroups, &disk)
 }
 
@@ -175,7 +186,7 @@ fn one_command(
         quoted(&repo.root),
         words.join(" ")
     );
-    let disk = payload.disk(store, &job)?;
+    let disk = payload.disk(store, &job, &[])?;
     let start = Instant::now();
     let code = boot::batch(store, &machine, cgroups, &disk, limit, |line| {
         ui::line(format_args!("{line}"))

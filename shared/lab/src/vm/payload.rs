@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::host_only::Inside;
+use super::select::Inside;
 use super::{Store, boot};
 use crate::process;
 use crate::repo::Repo;
@@ -28,7 +28,6 @@ pub(crate) struct Payload {
     files: BTreeSet<PathBuf>,
     /// The directories outside the repository that hold programs.
     folders: BTreeSet<PathBuf>,
-    programs: Vec<Inside>,
 }
 
 impl Payload {
@@ -41,7 +40,6 @@ impl Payload {
             repo: repo.root.clone(),
             files: BTreeSet::new(),
             folders: BTreeSet::new(),
-            programs: Vec::new(),
         };
         walk(&repo.root, &mut payload.files)?;
         for program in programs {
@@ -51,7 +49,7 @@ impl Payload {
     }
 
     /// The same with test programs, and all the programs and examples beside them that tests may start.
-    pub(crate) fn of_tests(repo: &Repo, programs: Vec<Inside>) -> Result<Self> {
+    pub(crate) fn of_tests(repo: &Repo, programs: &[Inside]) -> Result<Self> {
         let mut payload = Self::of(
             repo,
             programs
@@ -69,7 +67,6 @@ impl Payload {
                 payload.add(&program)?;
             }
         }
-        payload.programs = programs;
         Ok(payload)
     }
 
@@ -86,15 +83,16 @@ impl Payload {
         Ok(())
     }
 
-    /// Makes the disk: a file without a name, so that nothing has to be cleaned up after it.
-    pub(crate) fn disk(&self, store: &Store, job: &str) -> Result<File> {
+    /// Makes the disk: a file without a name, so that nothing has to be cleaned up after it. `programs` are for
+    /// `run-tests`, if that is the job.
+    pub(crate) fn disk(&self, store: &Store, job: &str, programs: &[Inside]) -> Result<File> {
         let _lock = store.lock()?;
         let stage = Stage::new(store.path("stage"))?;
         for name in GUEST {
             stage.take(&self.repo.join("tests/vm").join(name), Path::new(name))?;
         }
         std::fs::write(stage.path.join("job"), job)?;
-        std::fs::write(stage.path.join("programs"), self.program_list()?)?;
+        std::fs::write(stage.path.join("programs"), program_list(programs)?)?;
         std::fs::write(stage.path.join("directories"), self.directory_list()?)?;
         let mut size = ROOM;
         for file in &self.files {
@@ -126,25 +124,6 @@ impl Payload {
         Ok(disk)
     }
 
-    /// For tests/vm/run-tests: directory, program, heading, options.
-    fn program_list(&self) -> Result<String> {
-        let mut list = String::new();
-        for Inside { program, skip } in &self.programs {
-            let options: Vec<_> = skip.iter().map(|test| format!("--skip {test}")).collect();
-            let line = format!(
-                "{}\t{}\t{} {}\t{}",
-                utf8(&program.directory)?,
-                utf8(&program.executable)?,
-                program.package,
-                program.source,
-                options.join(" ")
-            );
-            ensure!(!line.contains('\n'), "a path with a line break: {line:?}");
-            writeln!(list, "{line}")?;
-        }
-        Ok(list)
-    }
-
     /// For tests/vm/init: what to bind where it is here.
     fn directory_list(&self) -> Result<String> {
         let mut list = String::new();
@@ -153,6 +132,25 @@ impl Payload {
         }
         Ok(list)
     }
+}
+
+/// For tests/vm/run-tests: directory, program, heading, options.
+fn program_list(programs: &[Inside]) -> Result<String> {
+    let mut list = String::new();
+    for Inside { program, skip, .. } in programs {
+        let options: Vec<_> = skip.iter().map(|test| format!("--skip {test}")).collect();
+        let line = format!(
+            "{}\t{}\t{} {}\t{}",
+            utf8(&program.directory)?,
+            utf8(&program.executable)?,
+            program.package,
+            program.source,
+            options.join(" ")
+        );
+        ensure!(!line.contains('\n'), "a path with a line break: {line:?}");
+        writeln!(list, "{line}")?;
+    }
+    Ok(list)
 }
 
 /// A directory that is filled, read once, and gone again.

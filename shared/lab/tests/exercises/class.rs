@@ -6,7 +6,7 @@ use std::path::Path;
 use harness::directory;
 use serde_json::Value;
 
-use crate::bench::{hand_in, lab, repository, slugs, solution};
+use crate::bench::{hand_in, lab, repository, solution, some_slugs};
 
 /// Grades a folder, and proves that the report has the published form.
 fn grade(folder: &Path, options: &[&str]) -> Value {
@@ -34,30 +34,30 @@ fn of<'r>(report: &'r Value, learner: &str) -> &'r Value {
 }
 
 pub(crate) fn reference_and_starter() {
-    let class = directory().join("class");
-    for slug in slugs() {
-        hand_in(&class.join("reference"), &slug, &solution(&slug));
+    let (class, slugs) = (directory().join("class"), some_slugs());
+    for slug in &slugs {
+        hand_in(&class.join("reference"), slug, &solution(slug));
     }
     // Handed in as it was given out.
     let started = class.join("starter");
-    for slug in slugs() {
-        lab(&["start", &slug])
+    for slug in &slugs {
+        lab(&["start", slug])
             .env("DRYDOCK_WORKBOOK", &started)
             .output()
             .assert_code(0);
     }
     // The starter, but for a comment: it is compiled and checked.
-    for slug in slugs() {
-        let starter = fs::read_to_string(started.join(&slug).join("src/lib.rs")).unwrap();
+    for slug in &slugs {
+        let starter = fs::read_to_string(started.join(slug).join("src/lib.rs")).unwrap();
         hand_in(
             &class.join("touched"),
-            &slug,
+            slug,
             &format!("{starter}// I have been here.\n"),
         );
     }
     fs::create_dir_all(class.join("nothing")).unwrap();
 
-    let report = grade(&class, &[]);
+    let report = grade(&class, &["--only", &slugs.join(",")]);
     let reference = of(&report, "reference");
     assert_eq!(reference["score"], 100.0, "{reference:#}");
     assert_eq!(reference["points"].as_f64(), reference["of"].as_f64());

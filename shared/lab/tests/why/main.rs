@@ -72,7 +72,8 @@ fn main() -> ExitCode {
         return induce(&name);
     }
     let mut tests: Vec<_> = fixtures()
-        .map(|fixture| test(fixture.name, fixture.needs, || explains(fixture)))
+        // With which errno the kernel refuses what, it decides.
+        .map(|fixture| test(fixture.name, fixture.needs, || explains(fixture)).also_in_vm())
         .collect();
     tests.push(test(
         "every_rule_has_a_fixture_that_induces_it",

@@ -14,7 +14,8 @@ pub(crate) fn tests() -> Vec<Test> {
             "six_namespaces_are_new_and_two_are_not",
             ROOT,
             six_namespaces_are_new_and_two_are_not,
-        ),
+        )
+        .also_in_vm(),
         test(
             "a_shared_namespace_is_the_callers",
             ROOT,

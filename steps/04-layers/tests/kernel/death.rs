@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use harness::faults::{Role, for_each_syscall, kill_at};
+use harness::faults::{Role, for_each_syscall, kill_at, points};
 use harness::{Need, Test, test};
 
 use layers::tar::Kind;
@@ -83,9 +83,13 @@ fn unpack_is_killed_at_each_system_call() {
     fs::write(&path, &archive).unwrap();
     let run = layers(["unpack"]).arg(&layer).arg(&path);
     let (mut whole, mut missing) = (0, 0);
-    for at in 1.. {
+    for at in points(Role::Parent, &run) {
+        // A run that nobody has killed, as the one that was counted, has made it.
+        if layer.exists() {
+            fs::remove_dir_all(&layer).unwrap();
+        }
         let Some(fault) = kill_at(&run, Role::Parent, at) else {
-            break;
+            continue;
         };
         if layer.exists() {
             whole += 1;
@@ -99,5 +103,5 @@ fn unpack_is_killed_at_each_system_call() {
         assert_eq!(fs::read_dir(&here).unwrap().count(), 1, "{fault:?}");
         fs::remove_dir_all(&layer).unwrap();
     }
-    assert!(whole > 0 && missing > 20, "{whole} {missing}");
+    assert!(whole > 0 && missing > 4, "{whole} {missing}");
 }

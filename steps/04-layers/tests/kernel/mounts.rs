@@ -13,7 +13,7 @@ use crate::common::{
 
 pub(crate) fn tests() -> Vec<Test> {
     let userns = [ROOT[0], ROOT[1], Need::UserNamespaces];
-    vec![
+    let tests = vec![
         test("the_layer_on_top_is_seen", &ROOT, the_layer_on_top_is_seen),
         test("what_is_gone_is_not_seen", &ROOT, what_is_gone_is_not_seen),
         test(
@@ -66,7 +66,9 @@ pub(crate) fn tests() -> Vec<Test> {
         test("in_a_user_namespace", &userns, in_a_user_namespace),
         test("as_another_users_root", &userns, as_another_users_root),
         test("as_an_ordinary_user", &userns, as_an_ordinary_user),
-    ]
+    ];
+    // Before Linux 6.8 layers are mounted in another way.
+    tests.into_iter().map(Test::also_in_vm).collect()
 }
 
 /// A layer with these files, each with its own path as contents.

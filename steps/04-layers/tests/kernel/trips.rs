@@ -11,13 +11,19 @@ use crate::tree::{assert_same, make};
 
 pub(crate) fn tests() -> Vec<Test> {
     let umoci = [Need::Root, Need::Program("umoci")];
-    let debian = [Need::Root, Need::Program("mmdebstrap"), Need::Mirror];
+    let debian = [
+        Need::Root,
+        Need::Program("mmdebstrap"),
+        Need::Mirror,
+        Need::Everything,
+    ];
     vec![
         test(
             "a_tree_comes_back_as_it_was",
             &ROOT,
             a_tree_comes_back_as_it_was,
-        ),
+        )
+        .also_in_vm(),
         test(
             "the_same_tree_has_the_same_digest",
             &ROOT,

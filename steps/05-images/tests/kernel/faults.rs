@@ -1,6 +1,6 @@
 //! Killed at any moment, it leaves a store that the next command finds sound: an image is there whole, or not at all.
 
-use harness::faults::{Role, kill_at};
+use harness::faults::{Role, kill_at, points};
 use harness::{Need, Test, test};
 
 use crate::made::{done, file_system, images, path, stored};
@@ -16,17 +16,18 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// Kills the run before every `step`th call of its thread of that role, and looks at what is left each time.
-fn kill_each(role: Role, step: usize, arguments: &[&str], prepare: impl Fn(), check: impl Fn()) {
-    for (kills, at) in (1..5000).step_by(step).enumerate() {
+/// Kills the run before calls of its thread of that role, and looks at what is left each time.
+fn kill_each(role: Role, arguments: &[&str], prepare: impl Fn(), check: impl Fn()) {
+    prepare();
+    let points = points(role, &images(arguments));
+    check();
+    let mut kills = 0;
+    for at in points {
         prepare();
-        if kill_at(&images(arguments), role, at).is_none() {
-            assert!(kills > 5, "{kills} kills");
-            return;
-        }
+        kills += usize::from(kill_at(&images(arguments), role, at).is_some());
         check();
     }
-    panic!("it never ends");
+    assert!(kills > 5, "{kills} kills");
 }
 
 /// What is listed can be read, saved and removed to the last file.
@@ -46,7 +47,7 @@ fn sound() {
 
 fn killed_while_it_imports() {
     let archive = file_system("one", "one");
-    kill_each(Role::Parent, 3, &["import", &archive, "app"], || {}, sound);
+    kill_each(Role::Parent, &["import", &archive, "app"], || {}, sound);
 }
 
 fn saved() -> String {
@@ -65,19 +66,13 @@ fn killed_while_it_loads() {
         assert!(count == 0 || count == 2, "{count} images");
         sound();
     };
-    kill_each(
-        Role::Parent,
-        5,
-        &["load", "-i", &saved],
-        || {},
-        both_or_none,
-    );
+    kill_each(Role::Parent, &["load", "-i", &saved], || {}, both_or_none);
 }
 
 /// The threads that unpack are clones of the first.
 fn killed_while_it_unpacks() {
     let saved = saved();
-    kill_each(Role::Janitor, 5, &["load", "-i", &saved], || {}, sound);
+    kill_each(Role::Janitor, &["load", "-i", &saved], || {}, sound);
 }
 
 /// The archive has no name before it is whole: nothing is left beside it.
@@ -96,7 +91,7 @@ fn killed_while_it_saves() {
         assert!(left.next().is_none());
     };
     let save = ["save", "-o", &saved, "one"];
-    kill_each(Role::Parent, 3, &save, || {}, whole_or_not_there);
+    kill_each(Role::Parent, &save, || {}, whole_or_not_there);
 }
 
 fn killed_while_it_removes() {
@@ -107,5 +102,5 @@ fn killed_while_it_removes() {
         assert_eq!(names.lines().count(), 2, "{names}");
         sound();
     };
-    kill_each(Role::Parent, 3, &["rm", "one"], load, other_stays);
+    kill_each(Role::Parent, &["rm", "one"], load, other_stays);
 }

@@ -11,7 +11,8 @@ pub(crate) fn tests() -> Vec<Test> {
             "an_image_is_run_as_it_says",
             needs,
             an_image_is_run_as_it_says,
-        ),
+        )
+        .also_in_vm(),
         test(
             "a_user_is_looked_up_in_the_image",
             &[

@@ -1,9 +1,11 @@
 //! What runs beside something else, without a word until it is its turn.
 
+use std::ffi::OsStr;
 use std::io::BufReader;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -13,20 +15,28 @@ use crate::process::{describe, each_line};
 /// A program that has been started. It is killed if nobody waits for it.
 #[derive(Debug)]
 pub(super) struct Background {
-    child: Child,
+    child: Killed,
     lines: Receiver<String>,
     start: Instant,
+    /// Reads until all has been said, and returns when that was.
+    reader: JoinHandle<Instant>,
 }
 
 impl Background {
     /// Starts it, and keeps what it prints. It gives way to all that runs beside it.
-    pub(super) fn start(program: &Path, arguments: &[&str], directory: &Path) -> Result<Self> {
+    pub(super) fn start(
+        program: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &OsStr)],
+        directory: &Path,
+    ) -> Result<Self> {
         let (read, write) = std::io::pipe().context("cannot make a pipe")?;
         let mut command = Command::new("nice");
         command
             .args(["-n", "10"])
             .arg(program)
             .args(arguments)
+            .envs(variables.iter().copied())
             .current_dir(directory)
             .stdin(Stdio::null())
             .stdout(write.try_clone().context("cannot duplicate a descriptor")?)
@@ -37,35 +47,43 @@ impl Background {
         // Else our copies of the writing end would keep the pipe open for ever.
         drop(command);
         let (sender, lines) = channel();
-        std::thread::spawn(move || {
-            // Nobody receives any more once nobody waits.
-            each_line(BufReader::new(read), |line| {
-                drop(sender.send(line.to_owned()))
-            })
+        let reader = std::thread::spawn(move || {
+            // Nobody receives any more once nobody waits; and what cannot be read is its end.
+            let _ = each_line(BufReader::new(read), |line| {
+                drop(sender.send(line.to_owned()));
+            });
+            Instant::now()
         });
         Ok(Self {
-            child,
+            child: Killed(child),
             lines,
             start: Instant::now(),
+            reader,
         })
     }
 
-    /// Hands each line to `each`, those that have come and then those that come, and waits for the end.
+    /// Hands each line to `each`, those that have come and then those that come, and waits for the end. Returns how
+    /// long the program took, which may have ended long ago.
     pub(super) fn finish(mut self, mut each: impl FnMut(&str)) -> Result<(ExitStatus, Duration)> {
         for line in &self.lines {
             each(&line);
         }
-        let status = self.child.wait().context("cannot wait for a program")?;
-        Ok((status, self.start.elapsed()))
+        let status = self.child.0.wait().context("cannot wait for a program")?;
+        let end = self.reader.join().unwrap_or_else(|_| Instant::now());
+        Ok((status, end - self.start))
     }
 }
 
-impl Drop for Background {
+/// Killed when it is forgotten.
+#[derive(Debug)]
+struct Killed(Child);
+
+impl Drop for Killed {
     fn drop(&mut self) {
         // After `finish` there is nobody to be killed.
-        if let Ok(None) = self.child.try_wait() {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
+        if let Ok(None) = self.0.try_wait() {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
         }
     }
 }
@@ -96,7 +114,7 @@ mod tests {
     use super::*;
 
     fn shell(script: &str) -> Background {
-        Background::start(Path::new("sh"), &["-c", script], Path::new("/")).unwrap()
+        Background::start(Path::new("sh"), &["-c", script], &[], Path::new("/")).unwrap()
     }
 
     #[test]
@@ -110,9 +128,17 @@ mod tests {
     }
 
     #[test]
+    fn the_time_is_the_programs_and_not_the_readers() {
+        let background = shell("true");
+        std::thread::sleep(Duration::from_millis(1500));
+        let (_, time) = background.finish(|_| {}).unwrap();
+        assert!(time < Duration::from_secs(1), "{time:?}");
+    }
+
+    #[test]
     fn what_nobody_waits_for_is_ended() {
         let background = shell("exec sleep 1000");
-        let pid = background.child.id();
+        let pid = background.child.0.id();
         assert!(Path::new(&format!("/proc/{pid}")).exists());
         drop(background);
         assert!(!Path::new(&format!("/proc/{pid}")).exists());
@@ -122,7 +148,7 @@ mod tests {
     fn much_that_nobody_reads_yet_stops_nobody() {
         let mut background = shell("seq 100000");
         // It ends before anybody has asked for a line.
-        assert!(background.child.wait().unwrap().success());
+        assert!(background.child.0.wait().unwrap().success());
         let mut count = 0;
         background.finish(|_| count += 1).unwrap();
         assert_eq!(count, 100_000);

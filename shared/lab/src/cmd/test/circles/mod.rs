@@ -28,7 +28,7 @@ impl Run<'_> {
                 0 => Verdict::Passed,
                 count => Verdict::Failed(format!("{count} circles of files")),
             };
-            Ok((verdict, None))
+            Ok(verdict.into())
         })
     }
 }
