@@ -1,8 +1,8 @@
 //! Kills a process of a starting container at a system call of its choice (ptrace(2)).
 //!
 //! A start is a conversation between processes, and each of them may die at any point of it. [`for_each_syscall`] lets
-//! them: it starts the same container again and again, and each time kills the process of one role one system call
-//! later than before, until the command is executed.
+//! them: it starts the same container again and again, and each time kills the process of one role before another one of
+//! its system calls, up to the command's execution. It tries a [`sample`](crate::sample) of them, or all.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
@@ -13,6 +13,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Instant;
 
+use kit::patience;
 use nix::errno::Errno;
 use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::{Signal, kill};
@@ -21,6 +22,7 @@ use nix::unistd::Pid;
 
 use crate::output::Output;
 use crate::run::Run;
+use crate::sample::sample;
 use crate::scene;
 use crate::screen::Screen;
 
@@ -57,27 +59,50 @@ pub struct Fault {
     pub output: Output,
 }
 
-/// Starts what `run` returns until the command is executed, each time killing the process of `role` (SIGKILL) before
-/// its next system call, and hands what came of it to `check`. Returns how many times that was.
+/// How many points of a start are tried if not all of them are: where instructions are translated, and the host tries its
+/// own, as many as show that the kernel there does the same.
+fn most() -> usize {
+    if patience::is_asked_for() { 4 } else { 12 }
+}
+
+/// Starts what `run` returns once for each of the [`points`] before the command is executed, kills the process of `role`
+/// there (SIGKILL), and hands what came of it to `check`. Returns how many system calls there are.
 ///
 /// No other program that this thread has started may be running.
 ///
 /// # Panics
-/// If no start ever has a process of that role, or one ends by itself before the command is executed.
+/// If a start has no process of that role, or ends by itself before the command is executed.
 pub fn for_each_syscall(role: Role, run: impl Fn() -> Run, mut check: impl FnMut(&Fault)) -> usize {
-    // Far more than any start needs: so a start that never ends is noticed.
-    for at in 1..5000 {
-        match start(&run(), role, at) {
+    let count = match start(&run(), role, usize::MAX) {
+        End::Executed(count) => count,
+        end => panic!("the command was not executed: {end:?}"),
+    };
+    assert!(count > 0, "no process had the role {role:?}");
+    for at in sample(count, most()) {
+        match start(&run(), role, at + 1) {
             End::Killed(fault) => check(&fault),
-            End::Executed => {
-                assert!(at > 1, "no process had the role {role:?}");
-                return at - 1;
-            }
+            // Two starts need not have the same number of calls.
+            End::Executed(_) => {}
             // A start that fails would else look like one with few system calls.
-            End::Itself(output) => panic!("nobody was killed, and no command executed: {output}"),
+            End::Itself(output, _) => {
+                panic!("nobody was killed, and no command executed: {output}")
+            }
         }
     }
-    panic!("the command is never executed")
+    count
+}
+
+/// Before which of its system calls a process of `role` is to be killed, counted from 1: a sample of all that it made in
+/// one run, which has been carried out to its end for this.
+///
+/// # Panics
+/// If the program cannot be started or traced, or no process has that role.
+pub fn points(role: Role, run: &Run) -> Vec<usize> {
+    let (End::Executed(count) | End::Itself(_, count)) = start(run, role, usize::MAX) else {
+        unreachable!("nobody has so many calls");
+    };
+    assert!(count > 0, "no process had the role {role:?}");
+    sample(count, most()).into_iter().map(|at| at + 1).collect()
 }
 
 /// Starts `run` and kills the process of `role` before its system call number `at`. `None` if it came to execute the
@@ -88,16 +113,17 @@ pub fn for_each_syscall(role: Role, run: impl Fn() -> Run, mut check: impl FnMut
 pub fn kill_at(run: &Run, role: Role, at: usize) -> Option<Fault> {
     match start(run, role, at) {
         End::Killed(fault) => Some(fault),
-        End::Executed | End::Itself(_) => None,
+        End::Executed(_) | End::Itself(..) => None,
     }
 }
 
-/// What a start came to.
+/// What a start came to. The number is how many system calls the process of the role has made.
+#[derive(Debug)]
 enum End {
     Killed(Fault),
-    Executed,
+    Executed(usize),
     /// Before the one or the other.
-    Itself(Output),
+    Itself(Output, usize),
 }
 
 #[expect(
@@ -147,10 +173,10 @@ fn start(run: &Run, role: Role, at: usize) -> End {
     assert!(!timed_out, "{role:?} killed before its call {at}: {output}");
     match tracer.killed {
         Some(call) => End::Killed(Fault { at, call, output }),
-        None if tracer.over => End::Executed,
+        None if tracer.over => End::Executed(tracer.calls),
         // A program has no command that it becomes: it is over when all of them have ended.
-        None if matches!(role, Role::Verb(_)) && tracer.calls > 0 => End::Executed,
-        None => End::Itself(output),
+        None if matches!(role, Role::Verb(_)) && tracer.calls > 0 => End::Executed(tracer.calls),
+        None => End::Itself(output, tracer.calls),
     }
 }
 

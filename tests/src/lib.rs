@@ -19,12 +19,14 @@
 //! }
 //! ```
 //!
-//! The test's target says `harness = false` in its Cargo.toml. Five variables of the environment steer a run:
+//! The test's target says `harness = false` in its Cargo.toml. These variables of the environment steer a run:
 //!
 //! | variable | meaning |
 //! |---|---|
 //! | `DRYDOCK_PROMISES` | what this machine has, as [`Need::key`]s or `all`; `all,-swap` takes one away. A promised need that is missing is a failure, not a skip |
 //! | `DRYDOCK_ONLY` | run only the tests that need one of these keys |
+//! | `DRYDOCK_EVERYTHING` | try every case where else a [`sample`] of them is tried |
+//! | `DRYDOCK_SEED` | which sample it is: a failed test names its own |
 //! | `DRYDOCK_PATIENCE` | a factor on all time limits, for slow machines |
 //! | `DRYDOCK_REPORT` | a file to which each outcome is appended, one JSON object a line |
 //! | `DRYDOCK_BIN_DIR` | where [`bin`] finds programs, if not beside the test (its folder `examples` is for [`example`]) |
@@ -38,6 +40,7 @@ mod need;
 mod output;
 mod report;
 mod run;
+mod sample;
 mod scene;
 mod screen;
 mod suite;
@@ -51,6 +54,7 @@ pub use kernel::linux_is_at_least;
 pub use need::Need;
 pub use output::Output;
 pub use run::{Run, Running};
+pub use sample::{everything, sample};
 pub use scene::{directory, unique};
 pub use suite::{Test, run, test};
 pub use terminal::Terminal;

@@ -11,7 +11,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::need::Need;
 use crate::report::{self, Outcome};
-use crate::scene;
+use crate::{sample, scene};
 
 /// One test: a name, what it needs, and a function that panics if it fails.
 pub struct Test {
@@ -70,7 +70,17 @@ pub fn run(suite: &str, tests: Vec<Test>) -> ExitCode {
         .filter(|test| passes(&test.name, &filters, arguments.exact))
         .map(|test| trial(suite.to_owned(), test))
         .collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if let Some(summary) = sample::summary() {
+        #[expect(
+            clippy::print_stdout,
+            reason = "it stands below the results of the suite"
+        )]
+        {
+            println!("{summary}\n");
+        }
+    }
+    conclusion.exit_code()
 }
 
 /// libtest's command line takes any number of filters, libtest-mimic's one.
@@ -141,12 +151,19 @@ fn carry_out(test: Test, promised: &str) -> Result<Completion, Failed> {
     // A body is run once and nothing of it is used again, so what a panic left half done is not seen.
     let result = catch_unwind(AssertUnwindSafe(test.body));
     let left = scene::end();
-    match result {
-        Err(panic) => Err(message(&*panic).into()),
-        Ok(()) if !left.is_empty() => {
-            Err(format!("the test left processes behind: {}", left.join(", ")).into())
-        }
-        Ok(()) => Ok(Completion::Completed),
+    let failure = match result {
+        Err(panic) => Some(message(&*panic)),
+        Ok(()) if !left.is_empty() => Some(format!(
+            "the test left processes behind: {}",
+            left.join(", ")
+        )),
+        Ok(()) => None,
+    };
+    let sampled = sample::end(&test.name);
+    match (failure, sampled) {
+        (None, _) => Ok(Completion::Completed),
+        (Some(failure), None) => Err(failure.into()),
+        (Some(failure), Some(sampled)) => Err(format!("{failure}\nThis was {sampled}.").into()),
     }
 }
 

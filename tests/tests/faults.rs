@@ -1,14 +1,17 @@
 //! The killer, tried on a shell.
 
-use harness::faults::{Role, for_each_syscall};
+use harness::faults::{Role, for_each_syscall, kill_at, points};
 use harness::{Census, Run};
+
+fn shell() -> Run {
+    Run::new("/bin/sh").args(["-c", "/bin/true; echo done"])
+}
 
 #[test]
 fn every_call_up_to_the_command_is_reached_once() {
     let census = Census::take();
     let mut calls = Vec::new();
-    let shell = || Run::new("/bin/sh").args(["-c", "/bin/true; echo done"]);
-    let count = for_each_syscall(Role::Parent, shell, |fault| {
+    while let Some(fault) = kill_at(&shell(), Role::Parent, calls.len() + 1) {
         assert_eq!(fault.output.signal, Some(9), "{}", fault.output);
         assert_eq!(
             fault.output.out(),
@@ -18,8 +21,38 @@ fn every_call_up_to_the_command_is_reached_once() {
         );
         calls.push(fault.call);
         census.assert_unchanged();
-    });
-    assert!(count > 20 && calls.len() == count, "{calls:?}");
+    }
+    assert!(calls.len() > 20, "{calls:?}");
+}
+
+#[test]
+fn some_of_the_calls_are_tried_and_all_are_counted() {
+    let mut tried = Vec::new();
+    let count = for_each_syscall(Role::Parent, shell, |fault| tried.push(fault.at));
+    // The other may execute the command before or after the shell begins to wait for it.
+    let reached = (1..)
+        .take_while(|at| kill_at(&shell(), Role::Parent, *at).is_some())
+        .count();
+    assert!(
+        count > 20 && reached.abs_diff(count) < 4,
+        "{count} {reached}"
+    );
+    assert!(tried.is_sorted() && tried.len() > 2, "{tried:?}");
+    let all = tried.len() > 20;
+    assert_eq!(all, harness::everything(), "{tried:?} of {count}");
+}
+
+#[test]
+fn the_last_point_of_a_run_is_its_last_call() {
+    let run = Run::new("/bin/true");
+    let points = points(Role::Parent, &run);
+    let last = *points.last().unwrap();
+    assert!(
+        last > 5 && points[0] >= 1 && points.is_sorted(),
+        "{points:?}"
+    );
+    assert!(kill_at(&run, Role::Parent, last).is_some());
+    assert!(kill_at(&run, Role::Parent, last + 1).is_none());
 }
 
 #[test]

@@ -9,6 +9,12 @@ pub fn patient(limit: Duration) -> Duration {
     limit.mul_f64(factor.map_or(1.0, |factor| of(&factor)))
 }
 
+/// Whether `DRYDOCK_PATIENCE` says that this machine is slow.
+pub fn is_asked_for() -> bool {
+    let second = Duration::from_secs(1);
+    patient(second) > second
+}
+
 /// Nonsense makes nobody more patient, and no number less than one anybody hasty.
 fn of(factor: &str) -> f64 {
     let factor: f64 = factor.parse().unwrap_or(1.0);
