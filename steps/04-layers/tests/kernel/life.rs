@@ -48,14 +48,14 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 /// A container of the test's own.
-pub(crate) struct Box {
+pub(crate) struct Container {
     pub(crate) directory: PathBuf,
     pub(crate) name: String,
     /// What each verb is run by.
     pub(crate) by: Vec<&'static str>,
 }
 
-impl Box {
+impl Container {
     /// None yet, in a new directory where [`Census`] sees what is left, beside what other commands leave there for good.
     pub(crate) fn new() -> Self {
         let here = harness::directory();
@@ -198,7 +198,7 @@ fn refused(output: Output, words: &str) {
 }
 
 fn three_processes_and_the_commands_of_others() {
-    let container = Box::new();
+    let container = Container::new();
     let census = Census::take();
     let limits = "cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes memory.max pids/pids.max pids.max 2>/dev/null";
     let pid = container.create(
@@ -232,13 +232,13 @@ fn three_processes_and_the_commands_of_others() {
     );
     assert_eq!(container.undo(), "");
     assert!(!is_alive(pid));
-    assert_eq!(container.cgroups(), [PathBuf::new(); 0]);
+    assert!(container.cgroups().is_empty());
     census.assert_unchanged();
     prints(&[&base()], &["--name", &container.name], "true");
 }
 
 fn undo_tells_why_it_ended() {
-    let container = Box::new();
+    let container = Container::new();
     let census = Census::take();
     container.create(&["--memory", "32m"], "exec tail /dev/zero");
     container.start();
@@ -265,7 +265,7 @@ fn undo_tells_why_it_ended() {
 }
 
 fn undo_kills_all_that_lives() {
-    let container = Box::new();
+    let container = Container::new();
     let census = Census::take();
     let script = "sleep 1000 & setsid sleep 1000 & echo begun; exec sleep 1000";
     for (options, first_ends) in [
@@ -306,9 +306,9 @@ const WITHOUT_V2: [&str; 5] = [
 ];
 
 fn frozen(by: &[&'static str]) {
-    let container = Box {
+    let container = Container {
         by: by.to_vec(),
-        ..Box::new()
+        ..Container::new()
     };
     let census = Census::take();
     for is_started in [false, true] {
@@ -324,7 +324,7 @@ fn frozen(by: &[&'static str]) {
 }
 
 fn a_creation_that_fails_late_leaves_nothing() {
-    let container = Box::new();
+    let container = Container::new();
     let [upper, work] = kept();
     let kept = ["--upper", &upper, "--work", &work];
     let census = Census::take();
@@ -349,7 +349,7 @@ fn kept() -> [String; 2] {
 }
 
 fn the_name_of_one_half_undone_is_free() {
-    let container = Box::new();
+    let container = Container::new();
     let census = Census::take();
     container.create(&[], "true");
     let record = fs::read(container.directory.join("container.json")).unwrap();
@@ -374,7 +374,7 @@ fn the_name_of_one_half_undone_is_free() {
 }
 
 fn a_kept_layer_is_in_use_until_undo() {
-    let container = Box::new();
+    let container = Container::new();
     let [upper, work] = kept();
     let options = ["--upper", &upper, "--work", &work];
     let census = Census::take();
@@ -404,13 +404,13 @@ fn a_kept_layer_is_in_use_until_undo() {
 
 /// Its cgroups are removed all the same.
 fn the_run_root_is_gone() {
-    let container = Box::new();
+    let container = Container::new();
     let census = Census::take();
     let pid = container.create(&[], "exec sleep 1000");
     container.start();
     fs::remove_dir_all(harness::directory().join("run/cgroups")).unwrap();
     container.undo();
     assert!(!is_alive(pid));
-    assert_eq!(container.cgroups(), [PathBuf::new(); 0]);
+    assert!(container.cgroups().is_empty());
     census.assert_unchanged();
 }

@@ -8,7 +8,7 @@ use harness::{Census, Run, Test, example, test, unique};
 use serde_json::{Value, json};
 
 use crate::common::{ROOT, base, on};
-use crate::life::{Box, cgroups, is_alive};
+use crate::life::{Container, cgroups, is_alive};
 
 pub(crate) fn tests() -> Vec<Test> {
     let mut tests = vec![
@@ -47,7 +47,7 @@ pub(crate) fn tests() -> Vec<Test> {
 
 /// Whoever dies, and whenever: one more `undo`, and nothing is left.
 fn killed_in_a_life(role: Role, option: &'static str) {
-    let container = Box::new();
+    let container = Container::new();
     let census = Census::take();
     let base = base();
     let script = || {
@@ -113,7 +113,7 @@ fn other(name: &str) -> harness::Running {
 }
 
 fn cgroups_that_are_not_ours_are_not_undone() {
-    let container = Box::new();
+    let container = Container::new();
     let census = Census::take();
     let name = unique("other");
     let other = other(&name);
@@ -132,7 +132,7 @@ fn cgroups_that_are_not_ours_are_not_undone() {
     std::os::unix::fs::symlink(&theirs[0], &link).unwrap();
     let detour = theirs[0]
         .join("../../..")
-        .join(&false_one.strip_prefix("/").unwrap());
+        .join(false_one.strip_prefix("/").unwrap());
 
     let pid = container.create(&[], "exec sleep 1000");
     let record = container.directory.join("container.json");
@@ -163,12 +163,10 @@ fn cgroups_that_are_not_ours_are_not_undone() {
     assert!(elsewhere.exists());
     fs::write(&record, &whole).unwrap();
     // Another's altogether.
-    for text in [whole.replace(&container.name, &name)] {
-        fs::write(&record, &text).unwrap();
-        container.verb("undo").output();
-        assert!(!bystander.ends_within(std::time::Duration::ZERO));
-        assert!(theirs.iter().all(|cgroup| cgroup.exists()));
-    }
+    fs::write(&record, whole.replace(&container.name, &name)).unwrap();
+    container.verb("undo").output();
+    assert!(!bystander.ends_within(std::time::Duration::ZERO));
+    assert!(theirs.iter().all(|cgroup| cgroup.exists()));
     fs::write(&record, whole).unwrap();
     fs::remove_dir(&elsewhere).unwrap();
     container.undo();
@@ -180,7 +178,7 @@ fn cgroups_that_are_not_ours_are_not_undone() {
 }
 
 fn layers_that_are_not_ours_are_not_undone() {
-    let container = Box::new();
+    let container = Container::new();
     let census = Census::take();
     let name = unique("other");
     let other = other(&name);
