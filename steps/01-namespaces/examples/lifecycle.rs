@@ -96,10 +96,9 @@ struct Marker {
 
 impl Marker {
     const NAME: &str = "marker";
-    const UNDO: Undo = Undo {
-        mechanism: Self::NAME,
-        undo: |leftover, _| remove(&leftover.read::<PathBuf>()?),
-    };
+    const UNDO: Undo = Undo::new(Self::NAME, |leftover, _| {
+        remove(&leftover.read::<PathBuf>()?)
+    });
 
     fn beside(directory: &Path) -> Self {
         Self {

@@ -56,8 +56,27 @@ impl Leftover {
 pub struct Undo {
     /// The mechanism's name.
     pub mechanism: &'static str,
+    /// Lets the processes run on that it has stopped: a frozen process does not take SIGKILL (cgroup v1).
+    pub thaw: Option<fn(&Leftover) -> Result<()>>,
     /// Undoes it; what is gone already is no error.
     pub undo: fn(&Leftover, &mut Exit) -> Result<()>,
+    /// Removes what the dead have made and not yet written down, of this container and of others.
+    pub sweep: Option<fn()>,
+}
+
+impl Undo {
+    /// For a mechanism that stops no process, and whose dead leave nothing that is not written down.
+    pub const fn new(
+        mechanism: &'static str,
+        undo: fn(&Leftover, &mut Exit) -> Result<()>,
+    ) -> Self {
+        Self {
+            mechanism,
+            thaw: None,
+            undo,
+            sweep: None,
+        }
+    }
 }
 
 /// A container, written down: `container.json` in its directory.
@@ -209,13 +228,12 @@ pub fn undo(directory: &Path, ways: &[Undo]) -> Result<Exit> {
     };
     if let Some(record) = Record::read(directory)? {
         if let Some(process) = record.process()? {
-            let _ = pidfd_send_signal(&process, libc::SIGKILL);
-            wait_for_end(&process, PollTimeout::from(10_000u16))?;
+            kill(&process, &record.made, ways)?;
         }
         let mut result = Ok(());
         for leftover in record.made.iter().rev() {
             marker("spawn", "undo");
-            let undone = match ways.iter().find(|way| way.mechanism == leftover.mechanism) {
+            let undone = match way(ways, leftover) {
                 Some(way) => (way.undo)(leftover, &mut exit),
                 None => Err(Error::new(format!(
                     "nobody here knows how to undo {}",
@@ -226,11 +244,35 @@ pub fn undo(directory: &Path, ways: &[Undo]) -> Result<Exit> {
         }
         result?;
     }
+    for sweep in ways.iter().filter_map(|way| way.sweep) {
+        sweep();
+    }
     sweep(directory)?;
     forget(directory)?;
     Ok(exit)
 }
 // ANCHOR_END: undo
+
+fn way<'a>(ways: &'a [Undo], leftover: &Leftover) -> Option<&'a Undo> {
+    ways.iter().find(|way| way.mechanism == leftover.mechanism)
+}
+
+/// SIGKILL, and the end. Where that does not come, the process may be frozen.
+fn kill(process: &OwnedFd, made: &[Leftover], ways: &[Undo]) -> Result<()> {
+    let _ = pidfd_send_signal(process, libc::SIGKILL);
+    if wait_for_end(process, PollTimeout::from(SOON)).is_ok() {
+        return Ok(());
+    }
+    for leftover in made {
+        if let Some(thaw) = way(ways, leftover).and_then(|way| way.thaw) {
+            thaw(leftover)?;
+        }
+    }
+    wait_for_end(process, PollTimeout::from(10_000u16))
+}
+
+/// How long a process takes to end that is not frozen, in milliseconds. A large one takes a while to give its memory back.
+const SOON: u16 = 500;
 
 /// Removes the records that were not written to their end.
 fn sweep(directory: &Path) -> Result<()> {
@@ -357,10 +399,7 @@ mod tests {
             exit.notes.push(leftover.read()?);
             Ok(())
         };
-        let way = |mechanism| Undo {
-            mechanism,
-            undo: note,
-        };
+        let way = |mechanism| Undo::new(mechanism, note);
         let refused = undo(directory.path(), &[way("one")]).unwrap_err();
         assert!(refused.to_string().contains("two"), "{refused}");
         let both = [way("one"), way("two")];

@@ -66,7 +66,7 @@ pub trait Mechanism {
     }
 
     /// In the parent, when the container is left to itself: from now on it has to be undone from its leftover, so nothing
-    /// of it may depend on this process.
+    /// of it may depend on this process. Yet it can still come to [`undo`](Self::undo), if what follows fails.
     fn detach(&mut self) -> Result<()> {
         Ok(())
     }

@@ -42,7 +42,8 @@ pub struct Cgroup {
 #[derive(Debug)]
 struct State {
     made: Made,
-    record: Record,
+    /// Locked by us and by the janitor, as long as the container is ours.
+    record: Option<Record>,
     /// Outlives us if we are killed.
     janitor: Option<Janitor>,
     /// `tasks` of each v1 hierarchy, open for writing.
@@ -86,7 +87,7 @@ impl Mechanism for Cgroup {
         let record = Record::claim(&made)?;
         self.state = Some(State {
             made,
-            record,
+            record: Some(record),
             janitor: None,
             tasks: Vec::new(),
             has_namespace: plan.own_cgroups,
@@ -132,10 +133,12 @@ impl Mechanism for Cgroup {
             return Ok(());
         };
         state.made.is_detached = true;
-        if let Some(state) = self.state.take() {
-            state.record.detach(&state.made)?;
-            drop(state.janitor);
+        if let Some(record) = state.record.take() {
+            record.detach(&state.made)?;
         }
+        state.janitor = None;
+        state.tasks.clear();
+        state.inside = None;
         Ok(())
     }
 
@@ -182,7 +185,9 @@ impl Cgroup {
             return Ok(());
         };
         // Before anything is made, there is somebody who removes it.
-        state.janitor = Some(hire_janitor(&state.record, &state.made)?);
+        if let Some(record) = &state.record {
+            state.janitor = Some(hire_janitor(record, &state.made)?);
+        }
         state.made.group.create(layout, asked)?;
         limit(&state.made.group, &self.limits, self.devices.as_ref())?;
         state.open(plan)

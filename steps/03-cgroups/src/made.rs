@@ -3,16 +3,20 @@
 //! It is what the record in the run root says, and what the spawn writes down as this mechanism's leftover. So the
 //! parent, the janitor, the next command after a crash, and whoever deletes a container undo the same thing in one way.
 
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Component, Path};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use kit::{Error, Result};
 use namespaces::{Exit, Leftover};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::sys::statfs::{CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, fstatfs};
 use serde::{Deserialize, Serialize};
 
 use crate::group::{Group, PREFIX};
 use crate::limits::Limits;
-use crate::notes;
+use crate::{notes, values};
 
 /// The mechanism's name.
 pub(crate) const NAME: &str = "cgroups";
@@ -23,6 +27,8 @@ pub(crate) const NAME: &str = "cgroups";
 pub(crate) struct Made {
     /// The container's name.
     pub(crate) name: String,
+    /// What no other container has: the name may be another's by the time that this is undone.
+    pub(crate) id: String,
     /// The directories, whether they are there already or not.
     pub(crate) group: Group,
     /// The limits of memory (bytes) and of processes, by which an end is explained.
@@ -35,8 +41,15 @@ pub(crate) struct Made {
 
 impl Made {
     pub(crate) fn new(name: &str, group: Group, limits: &Limits) -> Self {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             name: name.to_owned(),
+            // No two processes have had one pid at one moment. A random number would cost three system calls.
+            id: format!(
+                "{}.{}",
+                since_1970.unwrap_or_default().as_nanos(),
+                std::process::id()
+            ),
             group,
             memory: limits.memory,
             pids: limits.pids,
@@ -49,18 +62,19 @@ impl Made {
     }
 
     // ANCHOR: check
-    /// It is acted upon by removing what it names, so it may name nothing but what is ours.
+    /// It is acted upon by killing and removing what it names, so it may name nothing but what is ours: cgroups of this
+    /// name.
     ///
     /// # Errors
     /// It names something else.
     pub(crate) fn check(&self) -> Result<()> {
-        let is_ours = |directory: &Path| {
-            let name = directory.file_name();
-            name.is_some_and(|name| name.as_bytes().starts_with(PREFIX.as_bytes()))
-        };
-        let other = self.group.nodes.iter().find(|n| !is_ours(&n.directory));
-        let is_a_name = !self.name.is_empty() && !self.name.contains('/') && self.name != "..";
-        match other {
+        if let Err(reason) = values::name(&self.name) {
+            let name = &self.name;
+            return Err(Error::new(format!("{name:?} is not a container's name")).hint(reason));
+        }
+        let directory = format!("{PREFIX}{}", self.name);
+        let mut nodes = self.group.nodes.iter();
+        match nodes.find(|node| !is_cgroup(&node.directory, &directory)) {
             Some(node) => Err(Error::new(format!(
                 "{} is not a cgroup of ours",
                 node.directory.display()
@@ -68,11 +82,7 @@ impl Made {
             .hint(
                 "somebody has changed what was written down: remove the cgroup by hand, with rmdir",
             )),
-            None if is_a_name => Ok(()),
-            None => Err(Error::new(format!(
-                "{:?} is not a container's name",
-                self.name
-            ))),
+            None => Ok(()),
         }
     }
     // ANCHOR_END: check
@@ -85,6 +95,21 @@ impl Made {
             ..Limits::default()
         };
         notes::add(exit, &limits, &self.group);
+    }
+}
+
+/// Whether it is a cgroup by this name, or is gone. A file of the name `cgroup.procs` can be anywhere, and hold any pid.
+fn is_cgroup(path: &Path, name: &str) -> bool {
+    let has_detour = path.components().any(|part| part == Component::ParentDir);
+    if !path.is_absolute() || has_detour || path.file_name() != Some(name.as_ref()) {
+        return false;
+    }
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    match open(path, flags, Mode::empty()) {
+        Err(errno) => errno == Errno::ENOENT,
+        Ok(directory) => fstatfs(&directory).is_ok_and(|found| {
+            [CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC].contains(&found.filesystem_type())
+        }),
     }
 }
 
@@ -111,20 +136,32 @@ mod tests {
 
     #[test]
     fn it_names_nothing_that_is_not_ours() {
-        made("/sys/fs/cgroup/drydock-a").check().unwrap();
+        // One that is gone is looked at no further.
+        made("/sys/fs/cgroup/drydock-web").check().unwrap();
+        let here = tempfile::tempdir().unwrap();
+        let directory = here.path().join("drydock-web");
+        std::fs::create_dir(&directory).unwrap();
+        let link = here.path().join("link/drydock-web");
+        std::fs::create_dir(here.path().join("link")).unwrap();
+        std::os::unix::fs::symlink("/sys/fs/cgroup", &link).unwrap();
         for directory in [
             "/sys/fs/cgroup/system.slice",
-            "/sys/fs/cgroup/drydock-a/..",
+            "/sys/fs/cgroup/drydock-db",
+            "/sys/fs/cgroup/drydock-web/..",
+            "/sys/fs/cgroup/../cgroup/drydock-web",
+            "drydock-web",
             "/",
             "",
+            directory.to_str().unwrap(),
+            link.to_str().unwrap(),
         ] {
             let error = made(directory).check().unwrap_err().to_string();
             assert!(error.ends_with("is not a cgroup of ours"), "{error}");
         }
-        for name in ["", "..", "a/b"] {
+        for name in ["", ".", "..", "a/b", ".web.1", "we b"] {
             let odd = Made {
                 name: name.to_owned(),
-                ..made("/sys/fs/cgroup/drydock-a")
+                ..made("/sys/fs/cgroup/drydock-web")
             };
             assert!(odd.check().is_err(), "{name:?}");
         }

@@ -42,6 +42,17 @@ impl Group {
             pause = (pause * 2).min(Duration::from_millis(50));
         }
     }
+
+    /// Removes the directories if nobody lives in them.
+    ///
+    /// # Errors
+    /// Somebody does.
+    pub(crate) fn remove_empty(&self) -> Result<()> {
+        self.nodes.iter().try_for_each(|node| {
+            remove_tree(&node.directory)
+                .map_err(|errno| explain::remove(node, errno, &control::processes(self)))
+        })
+    }
 }
 
 /// rmdir(2), of the directories below too: the files in a cgroup are not in the way, its children are.

@@ -1,23 +1,23 @@
 //! The mechanism: many layers become one root file system, with one of the container's own on top to write to.
 
-use std::fs::File;
 use std::path::PathBuf;
 
 use kit::{Error, Failure, Result};
 use namespaces::{Exit, Inside, Leftover, Mechanism, Plan, Stage, Undo};
 use rootfs::Root;
+use serde::{Deserialize, Serialize};
 
 use crate::overlay::Overlay;
 use crate::whiteout::Namespace;
-use crate::writable::{self, Scratch};
+use crate::writable::{self, Kept, Scratch};
 
 const NAME: &str = "layers";
 
 // ANCHOR: undo
 /// How what this step leaves of a container is undone: its writable layer goes.
 pub const UNDO: Undo = Undo {
-    mechanism: NAME,
-    undo: |leftover, _| writable::undo(&leftover.read::<PathBuf>()?),
+    sweep: Some(writable::sweep_all),
+    ..Undo::new(NAME, |leftover, _| leftover.read::<Left>()?.undo())
 };
 // ANCHOR_END: undo
 
@@ -41,6 +41,8 @@ pub struct Layers {
     lower: Vec<PathBuf>,
     writable: Writable,
     ready: Option<Ready>,
+    /// What a container that is left to itself has been given.
+    detached: Option<Left>,
 }
 
 /// What is there because of us.
@@ -48,8 +50,37 @@ pub struct Layers {
 struct Ready {
     overlay: Overlay,
     scratch: Option<Scratch>,
-    /// Two mounts that write to one layer would spoil it, and overlayfs only warns of it.
-    _lock: Option<File>,
+    /// One that the user keeps.
+    kept: Option<Kept>,
+}
+
+/// The same, in a form that can be written down.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Left {
+    /// A writable layer that goes with the container.
+    Scratch(PathBuf),
+    /// One that the user keeps: its work directory, and what the mark in there says.
+    Kept(PathBuf, String),
+}
+
+impl Left {
+    fn undo(&self) -> Result<()> {
+        match self {
+            Self::Scratch(path) => writable::undo(path),
+            Self::Kept(work, id) => writable::unmark(work, id),
+        }
+    }
+}
+
+impl Ready {
+    fn left(&self) -> Option<Left> {
+        match (&self.scratch, &self.kept) {
+            (Some(scratch), _) => Some(Left::Scratch(scratch.path().to_owned())),
+            (None, Some(kept)) => Some(Left::Kept(kept.work.clone(), kept.id.clone())),
+            (None, None) => None,
+        }
+    }
 }
 
 impl Layers {
@@ -59,6 +90,7 @@ impl Layers {
             lower,
             writable,
             ready: None,
+            detached: None,
         }
     }
 
@@ -99,15 +131,15 @@ impl Mechanism for Layers {
                 Ready {
                     overlay: overlay.writable(&scratch.upper(), &scratch.work())?,
                     scratch: Some(scratch),
-                    _lock: None,
+                    kept: None,
                 }
             }
             Writable::Kept { upper, work } => {
-                let (upper, work, lock) = writable::claim(upper, work)?;
+                let kept = Kept::claim(upper, work)?;
                 Ready {
-                    overlay: overlay.writable(&upper, &work)?,
+                    overlay: overlay.writable(&kept.upper, &kept.work)?,
                     scratch: None,
-                    _lock: Some(lock),
+                    kept: Some(kept),
                 }
             }
         });
@@ -126,21 +158,26 @@ impl Mechanism for Layers {
     // ANCHOR_END: enter
 
     fn leftover(&self) -> Option<Leftover> {
-        let scratch = self.ready.as_ref()?.scratch.as_ref()?;
-        Leftover::new(NAME, &scratch.path()).ok()
+        Leftover::new(NAME, &self.ready.as_ref()?.left()?).ok()
     }
 
     fn detach(&mut self) -> Result<()> {
-        match self.ready.take().and_then(|ready| ready.scratch) {
-            Some(scratch) => scratch.detach(),
-            None => Ok(()),
+        let Some(ready) = self.ready.take() else {
+            return Ok(());
+        };
+        self.detached = ready.left();
+        if let Some(scratch) = ready.scratch {
+            scratch.detach()?;
         }
+        ready.kept.map_or(Ok(()), Kept::detach)
     }
 
     fn undo(&mut self, _: &mut Exit) -> Result<()> {
-        match self.ready.take().and_then(|ready| ready.scratch) {
-            Some(scratch) => scratch.remove(),
-            None => Ok(()),
+        let scratch = self.ready.take().and_then(|ready| ready.scratch);
+        match (scratch, self.detached.take()) {
+            (Some(scratch), _) => scratch.remove(),
+            (None, Some(left)) => left.undo(),
+            (None, None) => Ok(()),
         }
     }
 

@@ -3,8 +3,10 @@
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use kit::id::Id;
 use kit::{Error, Result};
@@ -27,7 +29,7 @@ impl Scratch {
     /// A new one, locked. What the container sees as its root has the owner and the mode of its topmost directory, so
     /// these are `top`'s.
     pub(crate) fn new(top: Option<&Path>) -> Result<Self> {
-        let root = kit::roots::data().join(ROOT);
+        let root = root();
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -98,24 +100,56 @@ const DETACHED: &str = "detached";
 /// Where they are, below the data root.
 const ROOT: &str = "writable";
 
+fn root() -> PathBuf {
+    kit::roots::data().join(ROOT)
+}
+
 /// Removes the writable layer at `path`, as it was written down; one that is gone already is no error.
 ///
 /// # Errors
-/// It is not one: nothing else is removed.
+/// It is not one, or a container uses it: nothing is removed.
 pub(crate) fn undo(path: &Path) -> Result<()> {
+    undo_in(&root(), path)
+}
+
+fn undo_in(root: &Path, path: &Path) -> Result<()> {
     let name = path.file_name().and_then(|name| name.to_str());
-    let is_ours = name
+    let is_named_so = name
         .is_some_and(|name| name.len() == 12 && name.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    if !is_ours || !path.is_absolute() || path.parent().is_none_or(|root| !root.ends_with(ROOT)) {
+    let is_ours = || match fs::symlink_metadata(path) {
+        Err(e) => e.kind() == ErrorKind::NotFound,
+        Ok(status) => status.is_dir(),
+    };
+    if !is_named_so || path.parent() != Some(root) || !is_ours() {
         return Err(Error::new(format!(
             "{} is not a writable layer of ours",
             path.display()
         ))
-        .hint("somebody has changed what was written down: remove the layer by hand"));
+        .hint(
+            "it was made with another DRYDOCK_ROOT, or somebody has changed what was written down: then remove it by hand",
+        ));
     }
-    match fs::symlink_metadata(path) {
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
-        _ => remove_tree(path),
+    let deadline = Instant::now() + Duration::from_secs(1);
+    loop {
+        let file = match File::open(path) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+            other => other.map_err(|e| Error::io("open", path, &e))?,
+        };
+        match file.try_lock() {
+            // With the lock, so that a sweep does not do the same beside us.
+            Ok(()) => return remove_tree(path),
+            // By a sweep, which looks at it for a moment; or by a container.
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                sleep(Duration::from_millis(5));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::new(format!(
+                    "the writable layer {} is in use by another container",
+                    path.display()
+                )));
+            }
+            Err(TryLockError::Error(e)) => return Err(Error::io("lock", path, &e)),
+        }
     }
 }
 
@@ -126,6 +160,11 @@ impl Drop for Scratch {
             let _ = remove_tree(&self.path);
         }
     }
+}
+
+/// The same, as far as it goes: what cannot be removed now is left to the next sweep.
+pub(crate) fn sweep_all() {
+    let _ = sweep(&root());
 }
 
 /// Removes what the dead have left.
@@ -160,16 +199,79 @@ fn furnish(upper: &Path, top: Option<&Path>) -> Result<()> {
         .map_err(|e| Error::io("set the mode of", upper, &e))
 }
 
-/// A writable layer that the user keeps, and its lock.
-pub(crate) fn claim(upper: &Path, work: &Path) -> Result<(PathBuf, PathBuf, File)> {
-    let make = "make --upper and --work first: two directories, side by side";
-    let (upper, work) = (directory(upper, make)?, directory(work, make)?);
+/// A writable layer that the user keeps. Two mounts that write to one layer would spoil it, and overlayfs only warns of
+/// it: so its work directory is locked, and marked when the container is left to itself.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) upper: PathBuf,
+    pub(crate) work: PathBuf,
+    /// What the mark says: whoever undoes one container must not take the mark of the next.
+    pub(crate) id: String,
+    _lock: File,
+}
+
+/// The mark, in the work directory: overlayfs leaves it alone. It is a link that leads nowhere, for that is made, with what
+/// it says, by one system call.
+const IN_USE: &str = "drydock-in-use";
+
+impl Kept {
+    pub(crate) fn claim(upper: &Path, work: &Path) -> Result<Self> {
+        let make = "make --upper and --work first: two directories, side by side";
+        let (upper, work) = (directory(upper, make)?, directory(work, make)?);
+        check_places(&upper, &work)?;
+        let file = File::open(&work).map_err(|e| Error::io("open", &work, &e))?;
+        let is_locked = match file.try_lock() {
+            Ok(()) => true,
+            Err(TryLockError::WouldBlock) => false,
+            Err(TryLockError::Error(e)) => return Err(Error::io("lock", &work, &e)),
+        };
+        let mark = work.join(IN_USE);
+        if !is_locked || mark.symlink_metadata().is_ok() {
+            let error = Error::new(format!(
+                "the writable layer {} is in use by another container",
+                upper.display()
+            ));
+            return Err(match is_locked {
+                false => error.hint(
+                    "give each container an --upper and a --work of its own; --layer may be shared",
+                ),
+                true => error.hint(format!(
+                    "until that is deleted; of one that nobody knows any more, remove {}",
+                    mark.display()
+                )),
+            });
+        }
+        Ok(Self {
+            upper,
+            work,
+            id: Id::random()?.short(),
+            _lock: file,
+        })
+    }
+
+    /// Leaves it to whoever undoes the container ([`unmark`]). It is marked first and unlocked then.
+    pub(crate) fn detach(self) -> Result<()> {
+        let mark = self.work.join(IN_USE);
+        symlink(&self.id, &mark).map_err(|e| Error::io("make", &mark, &e))
+    }
+}
+
+/// Takes away the mark that says `id`. What the container has written stays.
+pub(crate) fn unmark(work: &Path, id: &str) -> Result<()> {
+    let mark = work.join(IN_USE);
+    if fs::read_link(&mark).is_ok_and(|said| said == Path::new(id)) {
+        fs::remove_file(&mark).map_err(|e| Error::io("remove", &mark, &e))?;
+    }
+    Ok(())
+}
+
+fn check_places(upper: &Path, work: &Path) -> Result<()> {
     let device = |path: &Path| {
         fs::metadata(path)
             .map(|status| status.dev())
             .map_err(|e| Error::io("look at", path, &e))
     };
-    if device(&upper)? != device(&work)? {
+    if device(upper)? != device(work)? {
         return Err(Error::new(format!(
             "the writable layer {} and its work directory {} are on different file systems",
             upper.display(),
@@ -177,7 +279,7 @@ pub(crate) fn claim(upper: &Path, work: &Path) -> Result<(PathBuf, PathBuf, File
         ))
         .hint("overlayfs makes a file in the one and renames it into the other: put them side by side"));
     }
-    if upper.starts_with(&work) || work.starts_with(&upper) {
+    if upper.starts_with(work) || work.starts_with(upper) {
         return Err(Error::new(format!(
             "the writable layer {} and its work directory {} lie in each other",
             upper.display(),
@@ -185,16 +287,7 @@ pub(crate) fn claim(upper: &Path, work: &Path) -> Result<(PathBuf, PathBuf, File
         ))
         .hint("put them side by side"));
     }
-    let file = File::open(&work).map_err(|e| Error::io("open", &work, &e))?;
-    match file.try_lock() {
-        Ok(()) => Ok((upper, work, file)),
-        Err(TryLockError::WouldBlock) => Err(Error::new(format!(
-            "the writable layer {} is in use by another container",
-            upper.display()
-        ))
-        .hint("give each container an --upper and a --work of its own; --layer may be shared")),
-        Err(TryLockError::Error(e)) => Err(Error::io("lock", &work, &e)),
-    }
+    Ok(())
 }
 
 /// The layers that are seen, by their absolute paths: the child mounts them from another working directory.
@@ -239,27 +332,46 @@ mod tests {
 
     #[test]
     fn nothing_but_a_writable_layer_is_undone() {
-        let root = tempfile::tempdir().unwrap();
-        let layer = root.path().join(ROOT).join("0123456789ab");
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join(ROOT);
+        let layer = root.join("0123456789ab");
         fs::create_dir_all(layer.join("upper/deep")).unwrap();
+        let other = directory
+            .path()
+            .join("other")
+            .join(ROOT)
+            .join("0123456789ab");
+        fs::create_dir_all(&other).unwrap();
+        let (file, link) = (root.join("0123456789ac"), root.join("0123456789ad"));
+        fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink(&other, &link).unwrap();
         for path in [
-            "/",
-            "/writable",
-            "writable/0123456789ab",
-            "",
-            "/writable/web",
-            "/x/0123456789ab",
+            Path::new("/"),
+            Path::new("/writable"),
+            Path::new("writable/0123456789ab"),
+            Path::new(""),
+            &root.join("web"),
+            &layer.join("../../writable/.."),
+            &root.join("../writable/0123456789ab"),
+            &other,
+            &file,
+            &link,
         ] {
-            let error = undo(Path::new(path)).unwrap_err().to_string();
+            let error = undo_in(&root, path).unwrap_err().to_string();
             assert!(
                 error.ends_with("is not a writable layer of ours"),
                 "{error}"
             );
         }
-        assert!(undo(&layer.join("../../writable/..")).is_err());
-        undo(&layer).unwrap();
+        assert!(other.exists() && file.exists() && link.exists());
+        let held = File::open(&layer).unwrap();
+        held.lock().unwrap();
+        let error = undo_in(&root, &layer).unwrap_err().to_string();
+        assert!(error.ends_with("is in use by another container"), "{error}");
+        drop(held);
+        undo_in(&root, &layer).unwrap();
         assert!(!layer.exists());
-        undo(&layer).unwrap();
+        undo_in(&root, &layer).unwrap();
     }
 
     #[test]

@@ -25,6 +25,11 @@ pub(crate) fn tests() -> Vec<Test> {
         ),
         test("the_janitor_is_killed", &ROOT, the_janitor_is_killed),
         test("all_three_are_killed", &ROOT, all_three_are_killed),
+        test(
+            "a_draft_of_the_dead_is_removed_and_nothing_else",
+            &ROOT,
+            a_draft_of_the_dead_is_removed_and_nothing_else,
+        ),
         test("the_run_root_is_removed", &ROOT, the_run_root_is_removed),
         test(
             "the_janitor_keeps_nothing_of_ours",
@@ -144,4 +149,19 @@ fn at_each_system_call(role: Role) {
         census.assert_unchanged();
     });
     assert!(points > 3, "{points}");
+}
+
+/// One that was killed before the record had its name: nothing was made of it, and what it names is another's.
+fn a_draft_of_the_dead_is_removed_and_nothing_else() {
+    let (name, census) = (unique("dead"), census());
+    let running = sleeper(&["--name", &name]);
+    let records = harness::directory().join("run/cgroups");
+    let draft = records.join(format!(".{name}.1"));
+    fs::copy(records.join(&name), &draft).unwrap();
+    cgroups(["ls"]).output().assert_code(0);
+    assert!(!draft.exists());
+    assert!(!running.ends_within(std::time::Duration::from_millis(50)));
+    running.signal(libc::SIGTERM);
+    running.wait().assert_code(143);
+    census.assert_unchanged();
 }

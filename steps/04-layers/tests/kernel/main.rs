@@ -4,6 +4,8 @@ mod attack;
 mod common;
 mod death;
 mod hostile;
+mod life;
+mod lifetimes;
 mod mounts;
 mod refusals;
 mod tree;
@@ -17,6 +19,8 @@ fn main() -> ExitCode {
         trips::tests(),
         hostile::tests(),
         death::tests(),
+        life::tests(),
+        lifetimes::tests(),
         refusals::tests(),
         attack::tests(),
     ];
