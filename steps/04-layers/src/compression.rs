@@ -87,6 +87,11 @@ pub fn decompress<'a>(mut input: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
     })
 }
 
+/// What gzip has made of something, as it was.
+pub fn gunzip<R: Read>(input: R) -> impl Read + use<R> {
+    Members(Some(GzDecoder::new(BufReader::new(input))))
+}
+
 /// The members of a gzip file, one after the other, as one stream. What comes after the last and does not begin as a
 /// member does is passed over, as gzip(1) and pigz(1) do it: tools have padded their blocks with zeroes. It is read all
 /// the same, for the blob's digest covers it.

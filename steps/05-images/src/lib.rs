@@ -8,7 +8,8 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `reference/`, `find.rs` | what people call an image, and which one they mean |
-//! | `manifest.rs`, `config.rs`, `platform.rs` | what an image is made of, how it is run, for which machine |
+//! | `manifest.rs`, `manifest/`, `choose.rs`, `config.rs`, `platform.rs` | what an image is made of, how it is run, for which machine |
+//! | `lenient/` | JSON as Go's decoder takes it, for all that comes from elsewhere |
 //! | `store/` | blobs, layers, the catalog; leases, and the collection of what nobody needs |
 //! | `install/`, `source.rs`, `compression.rs` | the one way in: fetch, verify and unpack in one pass |
 //! | `pull/`, `push.rs`, `registry/` | from and to a registry |
@@ -21,6 +22,7 @@
 
 pub mod archive;
 pub mod change;
+mod choose;
 pub mod cli;
 pub mod compression;
 pub mod config;
@@ -34,6 +36,7 @@ pub mod image;
 pub mod import;
 pub mod inspect;
 pub mod install;
+mod lenient;
 pub mod list;
 pub mod manifest;
 pub mod platform;

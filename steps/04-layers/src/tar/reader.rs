@@ -161,11 +161,43 @@ impl<R: Read> Reader<R> {
             Some(size) => size,
             None => header.number(field::SIZE, "size")?,
         };
-        let kind = match header.type_flag() {
+        let kind = self.kind(header, &path, link, stored, overrides.sparse)?;
+        if kind == Kind::Directory {
+            while path.len() > 1 && path.ends_with(b"/") {
+                path.pop();
+            }
+        }
+        Ok(Entry {
+            path,
+            kind,
+            mode: (header.number(field::MODE, "mode")? & 0o7777) as u32,
+            uid: header.id(overrides.uid, field::UID)?,
+            gid: header.id(overrides.gid, field::GID)?,
+            mtime: match overrides.mtime {
+                Some(time) => time,
+                None => Time {
+                    seconds: header.signed(field::MTIME, "time")?,
+                    nanoseconds: 0,
+                },
+            },
+            xattrs: overrides.xattrs,
+        })
+    }
+
+    /// What an entry is; where its contents are is noted.
+    fn kind(
+        &mut self,
+        header: &Header,
+        path: &[u8],
+        link: Vec<u8>,
+        stored: u64,
+        sparse: Option<Sparse>,
+    ) -> Result<Kind> {
+        Ok(match header.type_flag() {
             // Before ustar, a directory was a file with a slash at its end.
             b'0' | 0 if path.ends_with(b"/") => Kind::Directory,
             b'0' | 0 | b'7' | b'S' => Kind::File {
-                size: self.open_file(header, stored, overrides.sparse)?,
+                size: self.open_file(header, stored, sparse)?,
             },
             b'1' => Kind::HardLink { target: link },
             b'2' => Kind::Symlink { target: link },
@@ -192,26 +224,6 @@ impl<R: Read> Reader<R> {
                     other.escape_ascii()
                 )));
             }
-        };
-        if kind == Kind::Directory {
-            while path.len() > 1 && path.ends_with(b"/") {
-                path.pop();
-            }
-        }
-        Ok(Entry {
-            path,
-            kind,
-            mode: (header.number(field::MODE, "mode")? & 0o7777) as u32,
-            uid: header.id(overrides.uid, field::UID)?,
-            gid: header.id(overrides.gid, field::GID)?,
-            mtime: match overrides.mtime {
-                Some(time) => time,
-                None => Time {
-                    seconds: header.signed(field::MTIME, "time")?,
-                    nanoseconds: 0,
-                },
-            },
-            xattrs: overrides.xattrs,
         })
     }
 
