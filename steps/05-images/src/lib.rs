@@ -13,7 +13,7 @@
 //! | `store/` | blobs, layers, the catalog; leases, and the collection of what nobody needs |
 //! | `install/`, `source.rs`, `compression.rs` | the one way in: fetch, verify and unpack in one pass |
 //! | `pull/`, `push.rs`, `registry/` | from and to a registry |
-//! | `archive/`, `import.rs`, `change.rs` | from and to an archive |
+//! | `archive/`, `import.rs`, `change.rs`, `expand.rs` | from and to an archive |
 //! | `list.rs`, `filter.rs`, `glob.rs`, `inspect.rs`, `history.rs`, `usage.rs`, `image.rs` | looking at images |
 //! | `tag.rs`, `remove.rs`, `prune.rs` | changing what there is |
 //! | `run/` | a container on an image: what is pulled first, who the command is, where it starts |
@@ -26,6 +26,7 @@ mod choose;
 pub mod cli;
 pub mod compression;
 pub mod config;
+mod expand;
 pub mod filter;
 pub mod find;
 mod glob;
