@@ -339,16 +339,15 @@ impl<R: Read> Reader<R> {
         Ok(())
     }
 
-    /// As [`Reader::skip`]; false if the archive ends there.
+    /// As [`Reader::skip`]; false if the archive ends before the first of them. After some it was cut.
     fn skip_padding(&mut self, bytes: u64) -> Result<bool> {
         let mut buffer = [0; BLOCK];
-        let mut left = usize::try_from(bytes).unwrap_or(0).min(BLOCK);
-        while left > 0 {
-            match self.read(&mut buffer[..left])? {
-                0 => return Ok(false),
-                got => left -= got,
-            }
+        let buffer = &mut buffer[..usize::try_from(bytes).unwrap_or(0).min(BLOCK)];
+        let got = self.read(buffer)?;
+        if got == 0 && !buffer.is_empty() {
+            return Ok(false);
         }
+        self.fill(&mut buffer[got..])?;
         Ok(true)
     }
 

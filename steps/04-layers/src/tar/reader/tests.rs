@@ -279,6 +279,10 @@ fn an_archive_may_end_in_many_ways() {
     assert_eq!(count(&file[..BLOCK + 4], Limits::default()).unwrap(), 1);
     for (what, archive) in [
         ("cut in a file", file[..BLOCK + 3].to_vec()),
+        (
+            "cut in what fills its last block",
+            file[..BLOCK + 9].to_vec(),
+        ),
         ("cut in a header", file[..100].to_vec()),
         ("junk for a header", [file.clone(), junk].concat()),
         (
