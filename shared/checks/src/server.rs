@@ -80,6 +80,13 @@ impl Reply {
         self
     }
 
+    /// In the protocol's first version, in which an answer ends with its connection.
+    #[must_use]
+    pub fn of_old(mut self) -> Self {
+        self.head = self.head.replacen("HTTP/1.1", "HTTP/1.0", 1);
+        self.unannounced()
+    }
+
     /// Says that the body has another length than it has.
     #[must_use]
     pub fn announcing(mut self, length: usize) -> Self {

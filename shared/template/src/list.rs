@@ -98,7 +98,7 @@ impl Format {
         let template = self.template()?;
         let mut lines = String::new();
         for row in rows {
-            let row = Value::Struct(Arc::new(row.0.clone()));
+            let row = Value::Struct(Arc::clone(&row.0));
             template.render_into(&row, Options::default(), &mut lines)?;
             lines.push('\n');
         }
@@ -155,22 +155,24 @@ fn label_header(key: &str) -> String {
 
 /// One row: its fields by name.
 #[derive(Clone, Debug)]
-pub struct Row(Struct);
+pub struct Row(Arc<Struct>);
 
 impl Row {
     /// A row without fields.
     pub fn new(kind: &Kind) -> Self {
-        Self(Struct {
+        Self(Arc::new(Struct {
             name: kind.name.into(),
             methods: true,
-            fields: Vec::new(),
-        })
+            omitted: Vec::new(),
+            fields: Vec::with_capacity(kind.headers.len()),
+        }))
     }
 
     /// The row with one more field. Docker's rows have texts in nearly all of them.
     #[must_use]
     pub fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
-        self.0.fields.push((field.into(), value.into()));
+        let fields = &mut Arc::make_mut(&mut self.0).fields;
+        fields.push((field.into(), value.into()));
         self
     }
 

@@ -2,13 +2,9 @@
 
 mod serializer;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use serde::{Serialize, Serializer};
 
-use crate::kind::Kind;
-use crate::value::{List, Map, Value};
+use crate::value::Value;
 use serializer::ToValue;
 
 /// Names by which the two helpers below tell this crate's serializer what they mean; any other writes null.
@@ -51,16 +47,8 @@ pub fn nil_map<T: Serialize, S: Serializer>(
 /// What the two names above stand for.
 fn nil_of(name: &str) -> Option<Value> {
     match name {
-        NIL_SLICE => Some(Value::List(Arc::new(List {
-            element: Kind::String,
-            items: Vec::new(),
-            nil: true,
-        }))),
-        NIL_MAP => Some(Value::Map(Arc::new(Map {
-            element: Kind::String,
-            entries: BTreeMap::new(),
-            nil: true,
-        }))),
+        NIL_SLICE => Some(Value::nil_list()),
+        NIL_MAP => Some(Value::nil_map()),
         _ => None,
     }
 }

@@ -69,12 +69,15 @@ pub struct Struct {
     pub methods: bool,
     /// The fields, in order.
     pub fields: Vec<(Arc<str>, Value)>,
+    /// Fields that are empty, and that JSON therefore leaves out (`omitempty`). A template finds them.
+    pub omitted: Vec<(Arc<str>, Value)>,
 }
 
 impl Struct {
     /// The field of that name.
     pub fn field(&self, name: &str) -> Option<&Value> {
-        let found = self.fields.iter().find(|(field, _)| &**field == name);
+        let mut all = self.fields.iter().chain(&self.omitted);
+        let found = all.find(|(field, _)| &**field == name);
         found.map(|(_, value)| value)
     }
 }
@@ -125,6 +128,48 @@ impl Value {
             name: name.into(),
             methods: false,
             fields,
+            omitted: Vec::new(),
+        }))
+    }
+
+    /// A struct with a field more, which templates find and JSON leaves out; unless it has a field of that name.
+    #[must_use]
+    pub fn with_omitted(mut self, name: &str, value: Value) -> Self {
+        if let Self::Struct(record) = &mut self
+            && record.field(name).is_none()
+        {
+            Arc::make_mut(record).omitted.push((name.into(), value));
+        }
+        self
+    }
+
+    /// A struct with one of its fields changed, if it has that field.
+    #[must_use]
+    pub fn map_field(mut self, name: &str, change: impl FnOnce(Value) -> Value) -> Self {
+        if let Self::Struct(record) = &mut self {
+            let mut fields = Arc::make_mut(record).fields.iter_mut();
+            if let Some((_, value)) = fields.find(|(field, _)| &**field == name) {
+                *value = change(std::mem::replace(value, Self::Nil));
+            }
+        }
+        self
+    }
+
+    /// A nil slice of strings.
+    pub fn nil_list() -> Self {
+        Self::List(Arc::new(List {
+            element: Kind::String,
+            items: Vec::new(),
+            nil: true,
+        }))
+    }
+
+    /// A nil map of strings.
+    pub fn nil_map() -> Self {
+        Self::Map(Arc::new(Map {
+            element: Kind::String,
+            entries: BTreeMap::new(),
+            nil: true,
         }))
     }
 

@@ -1,7 +1,8 @@
 //! Layers come compressed; which way, their first bytes say.
 
-use std::io::{BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 
+use flate2::bufread::GzDecoder;
 use kit::{Error, Result};
 
 /// How an archive is compressed.
@@ -78,12 +79,42 @@ pub fn decompress<'a>(mut input: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
     let input = BufReader::with_capacity(1 << 16, Cursor::new(beginning).chain(input));
     Ok(match compression {
         Compression::None => Box::new(input),
-        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
+        Compression::Gzip => Box::new(Members(Some(GzDecoder::new(input)))),
         Compression::Zstd => {
             // Its own bound holds: a frame that asks for a window of more than 128 MiB is refused.
             Box::new(zstd::Decoder::with_buffer(input).map_err(fails)?)
         }
     })
+}
+
+/// What gzip has made of something, as it was.
+pub fn gunzip<R: Read>(input: R) -> impl Read + use<R> {
+    Members(Some(GzDecoder::new(BufReader::new(input))))
+}
+
+/// The members of a gzip file, one after the other, as one stream. What comes after the last and does not begin as a
+/// member does is passed over, as gzip(1) and pigz(1) do it: tools have padded their blocks with zeroes. It is read all
+/// the same, for the blob's digest covers it.
+struct Members<R>(Option<GzDecoder<R>>);
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.0 {
+            let got = member.read(buffer)?;
+            if got > 0 || buffer.is_empty() {
+                return Ok(got);
+            }
+            let Some(mut rest) = self.0.take().map(GzDecoder::into_inner) else {
+                break;
+            };
+            match rest.fill_buf()? {
+                // Its second byte may still be on the way.
+                [0x1f] | [0x1f, 0x8b, ..] => self.0 = Some(GzDecoder::new(rest)),
+                _ => drop(io::copy(&mut rest, &mut io::sink())?),
+            }
+        }
+        Ok(0)
+    }
 }
 
 #[cfg(test)]
@@ -161,11 +192,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_short_or_followed_by_something_else_is_an_error() {
+    fn what_is_cut_short_is_an_error() {
         let (gzip, zstd) = (gzip(b"text"), zstd::encode_all(&b"text"[..], 1).unwrap());
+        assert!(plain(&[&zstd[..], b"more"].concat()).is_err());
         for whole in [gzip, zstd] {
             assert!(plain(&whole[..whole.len() - 3]).is_err());
-            assert!(plain(&[&whole[..], b"more"].concat()).is_err());
         }
+    }
+
+    #[test]
+    fn what_follows_the_last_member_is_passed_over() {
+        let one = gzip(b"one");
+        for rest in [&b"\0\0\0\0"[..], b"more", b"\n"] {
+            assert_eq!(plain(&[&one[..], rest].concat()).unwrap(), b"one");
+            let two = [&one[..], &one, rest].concat();
+            assert_eq!(plain(&two).unwrap(), b"oneone");
+        }
+        // A second one that is cut short is no leftover.
+        for length in 1..one.len() {
+            assert!(plain(&[&one[..], &one[..length]].concat()).is_err());
+        }
+        // A decoder reads to the end, so that whoever counts the bytes has all of them.
+        let mut input = &[&one[..], &[0; 100_000]].concat()[..];
+        decompress(&mut input)
+            .unwrap()
+            .read_to_end(&mut Vec::new())
+            .unwrap();
+        assert!(input.is_empty());
     }
 }

@@ -35,6 +35,8 @@ pub struct Inspection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
     pub os: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub os_version: Option<String>,
     pub size: u64,
     pub graph_driver: GraphDriver,
     #[serde(rename = "RootFS")]
@@ -105,6 +107,7 @@ pub fn inspect(store: &Store, catalog: &Catalog, id: ImageId) -> Result<Inspecti
         architecture: config.architecture.clone(),
         variant: config.variant.clone(),
         os: config.os.clone(),
+        os_version: config.os_version.clone(),
         size: record.size,
         graph_driver: graph_driver(store, &image)?,
         root_fs: RootFs {

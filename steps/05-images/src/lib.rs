@@ -8,11 +8,12 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `reference/`, `find.rs` | what people call an image, and which one they mean |
-//! | `manifest.rs`, `config.rs`, `platform.rs` | what an image is made of, how it is run, for which machine |
+//! | `manifest.rs`, `manifest/`, `choose.rs`, `config.rs`, `platform.rs` | what an image is made of, how it is run, for which machine |
+//! | `lenient/` | JSON as Go's decoder takes it, for all that comes from elsewhere |
 //! | `store/` | blobs, layers, the catalog; leases, and the collection of what nobody needs |
 //! | `install/`, `source.rs`, `compression.rs` | the one way in: fetch, verify and unpack in one pass |
 //! | `pull/`, `push.rs`, `registry/` | from and to a registry |
-//! | `archive/`, `import.rs`, `change.rs` | from and to an archive |
+//! | `archive/`, `import.rs`, `change.rs`, `expand.rs` | from and to an archive |
 //! | `list.rs`, `filter.rs`, `glob.rs`, `inspect.rs`, `history.rs`, `usage.rs`, `image.rs` | looking at images |
 //! | `tag.rs`, `remove.rs`, `prune.rs` | changing what there is |
 //! | `run/` | a container on an image: what is pulled first, who the command is, where it starts |
@@ -21,10 +22,12 @@
 
 pub mod archive;
 pub mod change;
+mod choose;
 pub mod cli;
 mod command;
 pub mod compression;
 pub mod config;
+mod expand;
 pub mod filter;
 pub mod find;
 mod glob;
@@ -35,6 +38,7 @@ pub mod image;
 pub mod import;
 pub mod inspect;
 pub mod install;
+mod lenient;
 pub mod list;
 pub mod manifest;
 pub mod platform;

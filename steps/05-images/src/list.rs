@@ -101,6 +101,12 @@ fn image_lines(id: ImageId, record: &Record, names: &[&Reference], digests: bool
     if names.is_empty() {
         return vec![line(None, None, None)];
     }
+    // Most images have one name, and nothing stands beside it.
+    if let [name] = names
+        && let Some(tag) = name.tag()
+    {
+        return vec![line(Some(name), Some(tag), None)];
+    }
     let of = |repository: &Reference, is_digest: bool| {
         let name = repository.name();
         let all = names.iter().copied();

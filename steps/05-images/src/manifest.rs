@@ -3,38 +3,15 @@
 
 use kit::{Error, Result};
 use layers::digest::Digest;
-use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use self::media::Family;
+use crate::lenient::{self, Json};
 use crate::platform::Platform;
 
-/// The media types of this specification and of Docker's.
-pub mod media {
-    /// An OCI manifest.
-    pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-    /// Docker's manifest.
-    pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
-    /// An OCI index.
-    pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-    /// Docker's index.
-    pub const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-    /// An OCI image's configuration.
-    pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-    /// A Docker image's configuration.
-    pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
-    /// A layer that is not compressed; with `+gzip` or `+zstd`, one that is.
-    pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
-
-    pub(super) const LAYERS: [&str; 7] = [
-        LAYER,
-        "application/vnd.oci.image.layer.v1.tar+gzip",
-        "application/vnd.oci.image.layer.v1.tar+zstd",
-        "application/vnd.docker.image.rootfs.diff.tar",
-        "application/vnd.docker.image.rootfs.diff.tar.gzip",
-        "application/vnd.docker.image.rootfs.diff.tar.zstd",
-        "application/vnd.docker.container.image.rootfs.diff+x-gtar",
-    ];
-}
+pub mod media;
 
 /// A blob as a manifest names it: the specification's descriptor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +60,28 @@ pub enum Document {
     Index(Index),
 }
 
+/// The parts of both documents, as far as we look at them. An OCI document need not say what it is.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Text {
+    schema_version: Option<u64>,
+    media_type: String,
+    config: Option<Descriptor>,
+    layers: Option<Vec<Descriptor>>,
+    manifests: Option<Vec<Descriptor>>,
+    fs_layers: Option<IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Descriptor {
+    media_type: String,
+    digest: String,
+    size: u64,
+    platform: Option<crate::platform::Text>,
+    annotations: Json,
+}
+
 impl Document {
     /// Reads a document. `media_type` is what whoever delivered it calls it, if he does.
     ///
@@ -92,56 +91,68 @@ impl Document {
     /// # Errors
     /// It is not a manifest or an index of a supported kind.
     pub fn parse(bytes: &[u8], media_type: Option<&str>) -> Result<Self> {
-        let value: Value = serde_json::from_slice(bytes).map_err(|e| not_one(&e.to_string()))?;
-        let has = |key: &str| value.get(key).is_some_and(|part| !part.is_null());
-        let own = value.get("mediaType").and_then(Value::as_str);
-        if let (Some(own), Some(delivered)) = (own, media_type)
+        let text: Text = lenient::read(bytes).map_err(|e| not_one(&e.to_string()))?;
+        match text.is_index(media_type)? {
+            true => Ok(Self::Index(Index::read(&text))),
+            false => Manifest::read(&text).map(Self::Manifest),
+        }
+    }
+}
+
+impl Text {
+    /// Which of the two it is: what it says, what was said of it, and which parts it has must agree.
+    fn is_index(&self, delivered: Option<&str>) -> Result<bool> {
+        if self.schema_version == Some(1) || self.fs_layers.is_some() {
+            return Err(not_one("it is of Docker's first format")
+                .hint("that has been out of use since 2016: the image must be pushed anew"));
+        }
+        if !matches!(self.schema_version, None | Some(0 | 2)) {
+            return Err(not_one("its schemaVersion is not 2"));
+        }
+        let own = media::told(&self.media_type);
+        let delivered = delivered.and_then(media::told);
+        if let (Some(own), Some(delivered)) = (&own, &delivered)
             && own != delivered
         {
             return Err(not_one(&format!(
                 "it was delivered as {delivered}, and calls itself {own}"
             )));
         }
-        if value.get("schemaVersion").and_then(Value::as_u64) != Some(2) {
-            return Err(not_one("its schemaVersion is not 2")
-                .hint("Docker's first format has been out of use since 2016: the image must be pushed anew"));
-        }
-        let is_index = match own.or(media_type) {
-            Some(media::MANIFEST | media::DOCKER_MANIFEST) => false,
-            Some(media::INDEX | media::DOCKER_INDEX) => true,
-            Some(other) => return Err(not_one(&format!("its media type is {other}"))),
-            None => has("manifests"),
+        let is_index = match own.or(delivered) {
+            Some(told) => match media::family(&told) {
+                Some(family) => family == Family::Index,
+                None => return Err(not_one(&format!("its media type is {told}"))),
+            },
+            None => self.manifests.is_some(),
         };
-        let foreign: &[&str] = match is_index {
-            true => &["config", "layers", "fsLayers"],
-            false => &["manifests", "fsLayers"],
+        let foreign = match is_index {
+            true if self.config.is_some() => "config",
+            true if self.layers.is_some() => "layers",
+            false if self.manifests.is_some() => "manifests",
+            _ => return Ok(is_index),
         };
-        if let Some(key) = foreign.iter().find(|key| has(key)) {
-            return Err(not_one(&format!("it has {key:?}, and so two meanings")));
-        }
-        match is_index {
-            true => Index::parse(bytes).map(Self::Index),
-            false => Manifest::parse(bytes).map(Self::Manifest),
-        }
+        Err(not_one(&format!("it has {foreign:?}, and so two meanings")))
     }
 }
 
 impl Manifest {
-    fn parse(bytes: &[u8]) -> Result<Self> {
-        let manifest: ImageManifest =
-            serde_json::from_slice(bytes).map_err(|e| not_one(&e.to_string()))?;
-        let config = blob(manifest.config())?;
-        if ![media::CONFIG, media::DOCKER_CONFIG].contains(&config.media_type.as_str()) {
+    fn read(text: &Text) -> Result<Self> {
+        let Some(config) = &text.config else {
+            return Err(not_one("it has no configuration"));
+        };
+        let config = config.blob()?;
+        if !media::is_config(&config.media_type) {
             return Err(Error::new(format!(
                 "this is no container image: its configuration is of the type {}",
                 config.media_type
             ))
             .hint("registries keep other things too, such as charts and signatures"));
         }
-        let layers: Vec<Blob> = manifest.layers().iter().map(blob).collect::<Result<_>>()?;
+        let layers = text.layers.iter().flatten().map(Descriptor::blob);
+        let layers: Vec<Blob> = layers.collect::<Result<_>>()?;
         if let Some(layer) = layers
             .iter()
-            .find(|layer| !media::LAYERS.contains(&layer.media_type.as_str()))
+            .find(|layer| !media::is_layer(&layer.media_type))
         {
             return Err(Error::new(format!(
                 "layer {} is of the type {}, which is not supported",
@@ -172,74 +183,75 @@ impl Manifest {
 }
 
 impl Index {
-    fn parse(bytes: &[u8]) -> Result<Self> {
-        let index: ImageIndex =
-            serde_json::from_slice(bytes).map_err(|e| not_one(&e.to_string()))?;
-        let choice = |descriptor: &Descriptor| -> Result<Choice> {
-            let annotations = descriptor.annotations().as_ref();
-            let name = |key: &str| annotations.and_then(|all| all.get(key)).cloned();
-            Ok(Choice {
-                blob: blob(descriptor)?,
-                platform: descriptor.platform().as_ref().map(Platform::from_oci),
+    /// Entries of types that we do not know, or that we cannot find, are passed over, as the specification wants it:
+    /// they are for somebody else.
+    fn read(text: &Text) -> Self {
+        let choice = |descriptor: &Descriptor| {
+            let blob = descriptor.blob().ok()?;
+            let is_ours = match media::told(&blob.media_type) {
+                Some(told) => media::family(&told).is_some(),
+                None => true,
+            };
+            let name = |key: &str| descriptor.annotations.entry(key).and_then(Json::as_text);
+            is_ours.then(|| Choice {
+                blob,
+                platform: descriptor.platform.as_ref().and_then(Platform::told),
                 names: [
                     "io.containerd.image.name",
                     "org.opencontainers.image.ref.name",
                 ]
                 .into_iter()
                 .filter_map(name)
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned)
                 .collect(),
             })
         };
-        let manifests = index
-            .manifests()
-            .iter()
-            .map(choice)
-            .collect::<Result<_>>()?;
-        Ok(Self { manifests })
+        let entries = text.manifests.iter().flatten();
+        Self {
+            manifests: entries.filter_map(choice).collect(),
+        }
     }
 
-    /// The manifest for `platform`.
-    ///
-    /// # Errors
-    /// There is none; the message lists those that there are.
-    pub fn choose(&self, platform: &Platform) -> Result<&Choice> {
-        let rank = |choice: &&Choice| choice.platform.as_ref().and_then(|p| platform.accepts(p));
-        let best = self
+    /// What may be for `platform`, the best first. What does not say what it is for may be for it, and comes last.
+    pub fn candidates(&self, platform: &Platform) -> Vec<&Choice> {
+        let rank = |choice: &&Choice| match &choice.platform {
+            Some(made_for) => platform.accepts(made_for),
+            None => Some(u32::MAX),
+        };
+        let mut fitting: Vec<&Choice> = self
             .manifests
             .iter()
             .filter(|choice| rank(choice).is_some())
-            .min_by_key(rank);
-        best.ok_or_else(|| {
-            let offered: Vec<String> = self
-                .manifests
-                .iter()
-                .filter_map(|choice| Some(choice.platform.as_ref()?.to_string()))
-                .filter(|platform| !platform.starts_with("unknown"))
-                .collect();
-            let error = Error::new(format!(
-                "no matching manifest for {platform} in the manifest list entries"
-            ));
-            match offered[..] {
-                [] => error.hint("it says of no manifest for which platform it is"),
-                _ => error.hint(format!("it has {}", offered.join(", "))),
-            }
+            .collect();
+        // Of equals, the first: the sort is stable.
+        fitting.sort_by_key(rank);
+        fitting
+    }
+
+    /// What there is, for a person.
+    pub(crate) fn platforms(&self) -> impl Iterator<Item = String> {
+        let platforms = self.manifests.iter().filter_map(|c| c.platform.as_ref());
+        platforms
+            .map(ToString::to_string)
+            .filter(|platform| !platform.starts_with("unknown"))
+    }
+}
+
+impl Descriptor {
+    fn blob(&self) -> Result<Blob> {
+        Ok(Blob {
+            media_type: self.media_type.clone(),
+            digest: self.digest.parse()?,
+            size: self.size,
         })
     }
 }
 
-fn blob(descriptor: &Descriptor) -> Result<Blob> {
-    Ok(Blob {
-        media_type: descriptor.media_type().to_string(),
-        digest: descriptor.digest().to_string().parse()?,
-        size: descriptor.size(),
-    })
-}
-
 /// What a manifest calls itself; one of OCI's need not.
 pub(crate) fn own_media_type(manifest: &[u8]) -> String {
-    let value: Value = serde_json::from_slice(manifest).unwrap_or_default();
-    let own = value.get("mediaType").and_then(Value::as_str);
-    own.unwrap_or(media::MANIFEST).to_owned()
+    let text: Text = lenient::read(manifest).unwrap_or_default();
+    media::told(&text.media_type).unwrap_or_else(|| media::MANIFEST.to_owned())
 }
 
 fn not_one(why: &str) -> Error {
@@ -249,123 +261,4 @@ fn not_one(why: &str) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn digest(of: &str) -> String {
-        Digest::of(of).to_string()
-    }
-
-    fn manifest(media_type: &str, config: &str, layer: &str) -> Vec<u8> {
-        format!(
-            r#"{{"schemaVersion":2,"mediaType":"{media_type}",
-               "config":{{"mediaType":"{config}","digest":"{}","size":7}},
-               "layers":[{{"mediaType":"{layer}","digest":"{}","size":9}}]}}"#,
-            digest("config"),
-            digest("layer")
-        )
-        .into_bytes()
-    }
-
-    #[test]
-    fn both_families_of_media_types_are_read() {
-        for (kind, config, layer) in [
-            (media::MANIFEST, media::CONFIG, media::LAYERS[1]),
-            (
-                media::DOCKER_MANIFEST,
-                media::DOCKER_CONFIG,
-                media::LAYERS[4],
-            ),
-        ] {
-            let bytes = manifest(kind, config, layer);
-            for delivered in [None, Some(kind)] {
-                let Document::Manifest(manifest) = Document::parse(&bytes, delivered).unwrap()
-                else {
-                    panic!("it is a manifest");
-                };
-                assert_eq!(manifest.config.digest, Digest::of("config"));
-                assert_eq!(manifest.layers[0].size, 9);
-                let again = Document::parse(&manifest.to_bytes(), None).unwrap();
-                assert_eq!(again, Document::Manifest(manifest));
-            }
-            assert!(Document::parse(&bytes, Some(media::INDEX)).is_err());
-        }
-    }
-
-    #[test]
-    fn what_is_no_image_is_refused() {
-        let good = manifest(media::MANIFEST, media::CONFIG, media::LAYER);
-        assert!(Document::parse(&good, None).is_ok());
-        let text = String::from_utf8(good).unwrap();
-        for (what, from, to) in [
-            ("version", "\"schemaVersion\":2", "\"schemaVersion\":1"),
-            ("both", "\"layers\"", "\"manifests\":[],\"layers\""),
-            ("old", "\"layers\"", "\"fsLayers\":[],\"layers\""),
-            ("kind", media::MANIFEST, "application/json"),
-            (
-                "chart",
-                media::CONFIG,
-                "application/vnd.cncf.helm.config.v1+json",
-            ),
-            ("layer", media::LAYER, "application/zip"),
-            ("digest", "sha256:", "md5:"),
-            ("size", "\"size\":7", "\"size\":-7"),
-        ] {
-            let wrong = text.replacen(from, to, 1);
-            assert_ne!(wrong, text, "{what}");
-            assert!(Document::parse(wrong.as_bytes(), None).is_err(), "{what}");
-        }
-        for nonsense in ["", "null", "[]", "{}", "{\"schemaVersion\":2}"] {
-            assert!(Document::parse(nonsense.as_bytes(), None).is_err());
-        }
-    }
-
-    #[test]
-    fn an_index_offers_the_best_of_what_fits() {
-        let entry = |of: &str, platform: &str| {
-            format!(
-                r#"{{"mediaType":"{}","digest":"{}","size":1,"platform":{platform}}}"#,
-                media::MANIFEST,
-                digest(of)
-            )
-        };
-        let entries = [
-            entry("amd64", r#"{"os":"linux","architecture":"amd64"}"#),
-            entry(
-                "v6",
-                r#"{"os":"linux","architecture":"arm","variant":"v6"}"#,
-            ),
-            entry(
-                "v7",
-                r#"{"os":"linux","architecture":"arm","variant":"v7"}"#,
-            ),
-            entry("none", r#"{"os":"unknown","architecture":"unknown"}"#),
-        ];
-        let text = format!(
-            r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[{}]}}"#,
-            media::INDEX,
-            entries.join(",")
-        );
-        let Document::Index(index) = Document::parse(text.as_bytes(), None).unwrap() else {
-            panic!("it is an index");
-        };
-        for (platform, chosen) in [
-            ("linux/amd64", "amd64"),
-            ("linux/arm/v7", "v7"),
-            ("linux/arm/v8", "v7"),
-            ("linux/arm/v6", "v6"),
-        ] {
-            let platform: Platform = platform.parse().unwrap();
-            let choice = index.choose(&platform).unwrap();
-            assert_eq!(choice.blob.digest, Digest::of(chosen), "{platform}");
-        }
-        let error = index.choose(&"linux/s390x".parse().unwrap()).unwrap_err();
-        let hint = error.hint_text().unwrap();
-        assert_eq!(hint, "it has linux/amd64, linux/arm/v6, linux/arm/v7");
-        let index = Index { manifests: vec![] };
-        let error = index.choose(&"linux/amd64".parse().unwrap()).unwrap_err();
-        let hint = error.hint_text().unwrap();
-        assert_eq!(hint, "it says of no manifest for which platform it is");
-        assert!(index.choose(&"linux/arm/v5".parse().unwrap()).is_err());
-    }
-}
+mod tests;

@@ -16,6 +16,15 @@ pub struct Platform {
     pub variant: Option<String>,
 }
 
+/// A platform as documents write it: the specification's words, of which we look at these.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(crate) struct Text {
+    pub(crate) os: String,
+    pub(crate) architecture: String,
+    pub(crate) variant: String,
+}
+
 impl Platform {
     /// What this machine is.
     pub fn host() -> Self {
@@ -27,12 +36,21 @@ impl Platform {
         }
     }
 
-    pub(crate) fn from_oci(platform: &oci_spec::image::Platform) -> Self {
-        Self::new(
-            &platform.os().to_string(),
-            &platform.architecture().to_string(),
-            platform.variant().as_deref(),
-        )
+    /// What a document says; nothing, if it leaves all words out. An operating system that is not named is ours.
+    pub(crate) fn told(text: &Text) -> Option<Self> {
+        if text.os.is_empty() && text.architecture.is_empty() {
+            return None;
+        }
+        let host = Self::host();
+        let or_ours = |word: &str, ours: String| match word {
+            "" => ours,
+            word => word.to_owned(),
+        };
+        let (os, architecture) = (
+            or_ours(&text.os, host.os),
+            or_ours(&text.architecture, host.architecture),
+        );
+        Some(Self::new(&os, &architecture, Some(&text.variant)))
     }
 
     /// From the three words, in whatever form people write them.

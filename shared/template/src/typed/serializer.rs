@@ -169,6 +169,7 @@ impl Fields {
         Value::Struct(Arc::new(Struct {
             name: self.0.into(),
             methods: false,
+            omitted: Vec::new(),
             fields: self.1,
         }))
     }

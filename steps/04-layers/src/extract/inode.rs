@@ -3,7 +3,6 @@
 use std::ffi::{CStr, CString};
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 
 use kit::{Error, Result};
 use nix::errno::Errno;
@@ -16,6 +15,7 @@ use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, LinkatFlags, Uid, fchown, fchownat, linkat, symlinkat};
 use rustix::fs::XattrFlags;
 
+use super::error::{DEVICE, HARD_LINK, OWNER, TARGET, attribute_error, failed, shown};
 use super::options::{Options, attributes};
 use crate::remove::remove;
 use crate::tar::{Entry, Kind, Reader, Time};
@@ -117,8 +117,7 @@ impl Maker {
             name: target,
         };
         let Some(wanted) = lookup(wanted)?.filter(|stat| !is_whiteout(stat)) else {
-            return Err(Error::sys("link to", shown(target), Errno::ENOENT)
-                .hint("a hard link's target must come before it, in the same layer"));
+            return Err(Error::sys("link to", shown(target), Errno::ENOENT).hint(TARGET));
         };
         let link = || {
             let flags = LinkatFlags::empty();
@@ -153,11 +152,6 @@ impl Maker {
                 new(at, "make the symbolic link", || {
                     symlinkat(target.as_c_str(), at.parent, at.name)
                 })?
-            }
-            Kind::CharacterDevice { major: 0, minor: 0 } => {
-                return Err(Error::new(
-                    "the device 0:0 is overlayfs' own mark for a removed file, and is refused in an archive",
-                ));
             }
             Kind::CharacterDevice { major, minor } => {
                 node(SFlag::S_IFCHR, makedev((*major).into(), (*minor).into()))?
@@ -289,6 +283,12 @@ pub(super) fn set_time(inode: BorrowedFd<'_>, time: Time) -> Result<()> {
     futimens(inode, &time, &time).map_err(failed("set the time"))
 }
 
+/// A directory's time of modification.
+pub(super) fn time_of(directory: BorrowedFd<'_>) -> Result<TimeSpec> {
+    let stat = fstat(directory).map_err(failed("look at"))?;
+    Ok(TimeSpec::new(stat.st_mtime, stat.st_mtime_nsec))
+}
+
 /// Puts back a directory's time of modification, which the making of entries in it has changed.
 pub(super) fn restore_time(directory: BorrowedFd<'_>, mtime: TimeSpec) -> Result<()> {
     match futimens(directory, &TimeSpec::UTIME_OMIT, &mtime) {
@@ -364,54 +364,4 @@ fn write_at(file: &OwnedFd, mut bytes: &[u8], mut offset: u64) -> Result<()> {
 
 fn spec(time: Time) -> TimeSpec {
     TimeSpec::new(time.seconds, time.nanoseconds.into())
-}
-
-fn shown(name: &CStr) -> &Path {
-    shown_bytes(name.to_bytes())
-}
-
-const DEVICE: &str = "make the device";
-const OWNER: &str = "set the owner";
-const HARD_LINK: &str = "make the hard link";
-
-/// The name of the entry is added by the caller.
-fn failed(operation: &'static str) -> impl Fn(Errno) -> Error {
-    move |errno| {
-        let error = Error::sys(operation, "", errno);
-        match errno {
-            Errno::ENOSPC => {
-                error.hint("the disk is full, or out of inodes: `df -h` and `df -i` tell which")
-            }
-            Errno::EDQUOT => error.hint("the disk quota is used up"),
-            Errno::EROFS => error.hint("the file system is mounted read-only"),
-            Errno::EPERM if operation == DEVICE => error.hint("only the host's root can make device nodes: this layer cannot be unpacked by an ordinary user"),
-            Errno::EPERM if operation == HARD_LINK => error.hint("a directory cannot have a second name"),
-            Errno::EMLINK => error.hint("the file system gives a file no more names (ext4: 65,000)"),
-            Errno::EPERM => {
-                error.hint("owners, devices and some attributes can be set by root only")
-            }
-            Errno::EINVAL if operation == OWNER => error.hint(
-                "in a user namespace there are only the owners that /proc/self/uid_map and gid_map name",
-            ),
-            Errno::EINVAL => error.hint("the file system cannot hold such a time, name or device"),
-            _ => error,
-        }
-    }
-}
-
-fn attribute_error(name: &[u8], error: rustix::io::Errno) -> Error {
-    let errno = Errno::from_raw(error.raw_os_error());
-    let error = Error::sys("set the extended attribute", shown_bytes(name), errno);
-    match errno {
-        Errno::ENOTSUP => error.hint(
-            "the file system does not keep such attributes (tmpfs keeps user.* since Linux 6.6)",
-        ),
-        Errno::EPERM => error.hint("security.* and trusted.* need root, and the latter the host's"),
-        _ => error,
-    }
-}
-
-fn shown_bytes(name: &[u8]) -> &Path {
-    use std::os::unix::ffi::OsStrExt;
-    Path::new(std::ffi::OsStr::from_bytes(name))
 }

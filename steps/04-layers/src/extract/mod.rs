@@ -2,21 +2,24 @@
 //!
 //! The archive is hostile until proved otherwise. What keeps it inside the layer:
 //!
-//! * A name is taken apart into components first. An absolute one, and one with `..`, is refused.
-//! * Only the *parent* of an entry is resolved, by the kernel, below the layer's own directory (openat2(2),
-//!   RESOLVE_BENEATH): a link that leads out of it is an error, not a way.
+//! * A name is taken apart into components first. It begins at the layer's root, however it is written; one whose `..`
+//!   lead above that is refused.
+//! * Only the *parent* of an entry is resolved, by the kernel, with the layer's own directory as `/` (openat2(2),
+//!   RESOLVE_IN_ROOT): a link of the layer means what it will mean in the container, and no link leads out.
 //! * The last component is never followed. What stands there is removed, and the new inode is made with `O_EXCL`,
 //!   `mkdirat`, `symlinkat` …: nothing is ever written *through* something that an earlier entry has put there.
 //! * Owner, mode, attributes and times are set on the descriptor of the inode that was just made.
 
+mod error;
 mod inode;
 mod modes;
 mod name;
 mod options;
 mod parents;
 
+use std::ffi::CStr;
 use std::io::{BufReader, Read};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
 use kit::{Error, Result};
@@ -57,6 +60,7 @@ pub fn extract(input: impl Read, directory: &Path, options: Options) -> Result<U
         maker: Maker::new(options),
         modes: Modes::default(),
         unpacked: Unpacked::default(),
+        has_links: false,
         options,
     };
     // Headers and small files are taken from it in small pieces, which a decompressor gives slowly.
@@ -78,13 +82,18 @@ struct Extraction<'a> {
     /// Where we are not root, a directory's mode is set last: one that may not be written to must still take its entries.
     modes: Modes,
     unpacked: Unpacked,
+    /// Whether files of aufs' are there, which go in the end.
+    has_links: bool,
     options: Options,
 }
 
 impl Extraction<'_> {
     fn unpack<R: Read>(&mut self, entry: &Entry, reader: &mut Reader<R>) -> Result<()> {
         let name = Name::parse(&entry.path)?;
-        check_capabilities(entry)?;
+        if name.is_bookkeeping() {
+            return self.unpack_aufs(&name, entry, reader);
+        }
+        name.check_parents()?;
         let Some(last) = name.last() else {
             return self.unpack_root(entry);
         };
@@ -93,7 +102,17 @@ impl Extraction<'_> {
             Some(whiteout) => return self.unpack_whiteout(&name, whiteout),
             None => {}
         }
-        let parent = self.parents.of(&name)?;
+        self.unpack_inode(&name, last, entry, reader)
+    }
+
+    fn unpack_inode<R: Read>(
+        &mut self,
+        name: &Name,
+        last: &CStr,
+        entry: &Entry,
+        reader: &mut Reader<R>,
+    ) -> Result<()> {
+        let parent = self.parents.of(name)?;
         let at = inode::At {
             parent: parent.as_fd(),
             name: last,
@@ -102,7 +121,7 @@ impl Extraction<'_> {
             Kind::Directory => {
                 let made = self.maker.directory(at, entry)?;
                 self.parents.forget_if(made.replaced)?;
-                self.remember_mode(&name, entry);
+                self.remember_mode(name, at.parent, entry);
             }
             Kind::HardLink { target } => {
                 let target = Name::parse(target)?;
@@ -120,6 +139,8 @@ impl Extraction<'_> {
                 self.parents.forget_if(replaced)?;
                 self.unpacked.size = self.unpacked.size.saturating_add(*size);
             }
+            // As overlayfs has it on the disk, and tools that packed an upper directory as it was.
+            Kind::CharacterDevice { major: 0, minor: 0 } => self.maker.whiteout(at)?,
             kind => {
                 if let Kind::Symlink { target } = kind {
                     let length = target.len() as u64;
@@ -135,18 +156,40 @@ impl Extraction<'_> {
     /// `./`: the layer's own directory, whose owner, mode and attributes the archive may set.
     fn unpack_root(&mut self, entry: &Entry) -> Result<()> {
         if entry.kind != Kind::Directory {
-            return Err(Error::new("only a directory can be the root of a layer"));
+            // The root is there, and stays one: what else it is called changes nothing.
+            return Ok(());
         }
         // It may be the parent that is remembered, with the time that it had.
         self.parents.leave()?;
         self.maker.furnish_directory(self.parents.root(), entry)?;
-        self.remember_mode(&Name::default(), entry);
+        self.remember_mode(&Name::default(), self.parents.root(), entry);
         inode::set_time(self.parents.root(), entry.mtime)
     }
 
-    fn remember_mode(&mut self, name: &Name, entry: &Entry) {
+    fn remember_mode(&mut self, name: &Name, parent: BorrowedFd<'_>, entry: &Entry) {
         if !self.options.keep_owners {
-            self.modes.push(name, Mode::from_bits_truncate(entry.mode));
+            let place = self.parents.place(name, parent);
+            self.modes
+                .push(&place, Mode::from_bits_truncate(entry.mode));
+        }
+    }
+
+    /// What aufs left in the layers of its time, of which Docker, too, takes one thing: files that hard links in the
+    /// same layer are links to. They are here as long as the layer is unpacked.
+    fn unpack_aufs<R: Read>(
+        &mut self,
+        name: &Name,
+        entry: &Entry,
+        reader: &mut Reader<R>,
+    ) -> Result<()> {
+        match (name.last(), &entry.kind) {
+            (Some(last), Kind::File { .. })
+                if name.is_linked() && Whiteout::parse(last.to_bytes()).is_none() =>
+            {
+                self.has_links = true;
+                self.unpack_inode(name, last, entry, reader)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -168,6 +211,12 @@ impl Extraction<'_> {
 
     fn finish(&mut self) -> Result<()> {
         self.parents.leave()?;
+        if self.has_links {
+            let root = self.parents.root();
+            let before = inode::time_of(root)?;
+            crate::remove::remove(root, name::LINKS)?;
+            inode::restore_time(root, before)?;
+        }
         for (path, mode) in self.modes.deepest_first() {
             // It may have been replaced by a later entry, and its mode with it.
             if let Some(directory) = self.parents.directory(path)? {
@@ -175,16 +224,6 @@ impl Extraction<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// Empty ones the kernel takes, and then refuses to give back (EINVAL): nobody could copy or pack the file again.
-fn check_capabilities(entry: &Entry) -> Result<()> {
-    match entry.xattrs.get(&b"security.capability"[..]) {
-        Some(value) if value.is_empty() => Err(Error::new(
-            "its capabilities (security.capability) are empty, which is not in their form",
-        )),
-        _ => Ok(()),
     }
 }
 

@@ -1,10 +1,8 @@
 //! The modes that directories get in the end. An ordinary user needs them open until everything is in them.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 
 use nix::sys::stat::Mode;
-
-use super::name::{Name, joined};
 
 /// In the order in which they came. One after the other in one piece of memory: a hostile archive has a million of them.
 #[derive(Default)]
@@ -17,11 +15,10 @@ pub(super) struct Modes {
 const MODE: usize = size_of::<libc::mode_t>();
 
 impl Modes {
-    pub(super) fn push(&mut self, name: &Name, mode: Mode) {
+    pub(super) fn push(&mut self, path: &CStr, mode: Mode) {
         self.starts.push(self.records.len());
         self.records.extend(mode.bits().to_ne_bytes());
-        let path: CString = joined(name.components());
-        self.records.extend(path.as_bytes_with_nul());
+        self.records.extend(path.to_bytes_with_nul());
     }
 
     /// The deepest first: a parent may not be searched any more once it has its mode. Of two for one directory, the last
@@ -55,9 +52,8 @@ mod tests {
     #[test]
     fn the_deepest_comes_first_and_the_last_word_last() {
         let mut modes = Modes::default();
-        for (path, mode) in [("a", 0), ("./", 0o500), ("a/b/c", 0o111), ("a", 0o700)] {
-            let name = Name::parse(path.as_bytes()).unwrap();
-            modes.push(&name, Mode::from_bits_truncate(mode));
+        for (path, mode) in [(c"a", 0), (c".", 0o500), (c"a/b/c", 0o111), (c"a", 0o700)] {
+            modes.push(path, Mode::from_bits_truncate(mode));
         }
         let shown: Vec<_> = modes
             .deepest_first()

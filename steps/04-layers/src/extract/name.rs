@@ -12,33 +12,45 @@ pub(super) struct Name {
     components: Vec<CString>,
 }
 
+/// Where aufs kept files of several names, which all were hard links to this one. Layers of its time name them as the
+/// targets of hard links.
+pub(super) const LINKS: &CStr = c".wh..wh.plnk";
+
 /// The longest path that a system call takes.
 const PATH_MAX: usize = 4096;
 
 impl Name {
-    /// Refuses what no honest archive of a layer has.
+    /// Takes a name as every reader of layers does: it begins at the layer's root, with a slash (kaniko, `tar -P`) or
+    /// without, and a `..` takes away the component before it, by the letters alone. Refuses what no honest archive has.
     pub(super) fn parse(path: &[u8]) -> Result<Self> {
-        if path.starts_with(b"/") {
-            return Err(hostile("an absolute name"));
-        }
         if path.len() >= PATH_MAX {
             return Err(hostile("a name longer than any path can be (4096 bytes)"));
         }
-        let components = path
-            .split(|byte| *byte == b'/')
-            .filter(|part| !part.is_empty() && **part != b"."[..])
-            .map(component)
-            .collect::<Result<_>>()?;
-        let name = Self { components };
-        match name
-            .parents()
-            .iter()
-            .any(|part| Whiteout::parse(part.to_bytes()).is_some())
-        {
-            // It could never be packed again.
-            true => Err(hostile("a directory that is called like a whiteout")),
-            false => Ok(name),
+        let mut components = Vec::new();
+        for step in steps(path)? {
+            if step.as_bytes() != b".." {
+                components.push(step);
+            } else if components.pop().is_none() {
+                return Err(hostile("a name with `..`"));
+            }
         }
+        Ok(Self { components })
+    }
+
+    /// Whether it lies below one of the directories in which aufs kept its books, at the top of each layer.
+    pub(super) fn is_bookkeeping(&self) -> bool {
+        let first = self.parents().first();
+        first.is_some_and(|first| Whiteout::parse(first.as_bytes()) == Some(Whiteout::Bookkeeping))
+    }
+
+    /// Whether it lies in the directory in which aufs kept files of several names (see [`LINKS`]).
+    pub(super) fn is_linked(&self) -> bool {
+        self.parents().len() == 1 && self.components[0].as_c_str() == LINKS
+    }
+
+    /// Refuses a parent that is called like a whiteout: it could never be packed again.
+    pub(super) fn check_parents(&self) -> Result<()> {
+        self.parents().iter().try_for_each(|part| no_whiteout(part))
     }
 
     pub(super) fn last(&self) -> Option<&CStr> {
@@ -54,6 +66,24 @@ impl Name {
 
     pub(super) fn components(&self) -> &[CString] {
         &self.components
+    }
+}
+
+/// The components of a path, those aside that lead nowhere; `..` among them.
+pub(super) fn steps(path: &[u8]) -> Result<Vec<CString>> {
+    path.split(|byte| *byte == b'/')
+        .filter(|part| !part.is_empty() && **part != b"."[..])
+        .map(|part| match part {
+            b".." => Ok(c"..".to_owned()),
+            part => component(part),
+        })
+        .collect()
+}
+
+pub(super) fn no_whiteout(part: &CStr) -> Result<()> {
+    match Whiteout::parse(part.to_bytes()) {
+        Some(_) => Err(hostile("a directory that is called like a whiteout")),
+        None => Ok(()),
     }
 }
 
@@ -94,11 +124,19 @@ mod tests {
 
     #[test]
     fn honest_names_are_taken_apart() {
-        let cases: [(&[u8], &[&CStr]); 6] = [
+        let cases: [(&[u8], &[&CStr]); 14] = [
             (b"etc/passwd", &[c"etc", c"passwd"]),
             (b"./etc//passwd", &[c"etc", c"passwd"]),
+            (b"/etc/passwd", &[c"etc", c"passwd"]),
+            (b"//etc/./passwd/", &[c"etc", c"passwd"]),
+            (b"etc/../etc/passwd", &[c"etc", c"passwd"]),
+            (b"/a/b/../../c", &[c"c"]),
+            (b"a/..", &[]),
             (b"./", &[]),
             (b".", &[]),
+            (b"/", &[]),
+            (b"", &[]),
+            (b"/.", &[]),
             (b"...", &[c"..."]),
             (b"\xff/x", &[c"\xff", c"x"]),
         ];
@@ -120,13 +158,12 @@ mod tests {
     #[test]
     fn hostile_names_are_refused() {
         let long = [b"x/".repeat(3000), b"y".to_vec()].concat();
-        let cases: [&[u8]; 8] = [
-            b".wh.dir/file",
-            b"/etc/passwd",
+        let cases: [&[u8]; 7] = [
             b"../x",
-            b"a/../b",
-            b"a/..",
+            b"/../x",
+            b"a/../../b",
             b"..",
+            b"a/\0",
             &long,
             &[b'n'; 256],
         ];

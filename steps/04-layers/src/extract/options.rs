@@ -15,12 +15,14 @@ pub struct Options {
     pub limits: Limits,
 }
 
-/// Attributes that may be set from an archive.
+/// Attributes that may be set from an archive. Capabilities that are empty the kernel takes, and then refuses to give
+/// back (EINVAL) and to execute the file: nobody could copy or pack it again.
 pub(super) fn attributes(entry: &Entry, options: Options) -> impl Iterator<Item = (&[u8], &[u8])> {
     entry
         .xattrs
         .iter()
         .map(|(name, value)| (&name[..], &value[..]))
+        .filter(|(name, value)| !(*name == b"security.capability" && value.is_empty()))
         .filter(move |(name, _)| !is_overlays_own(name) && can_have(&entry.kind, name, options))
 }
 

@@ -138,27 +138,23 @@ fn an_honest_archive_comes_out_as_it_is() {
 
 #[test]
 fn hostile_archives_are_refused_and_reach_nothing() {
-    let outside = "../outside";
     let cases: &[&[Entry]] = &[
         &[file("../outside/victim", 8)],
         &[file("a/../../outside/victim", 8)],
-        &[file("/tmp/drydock-absolute", 8)],
-        &[symlink("way", outside), file("way/victim", 8)],
-        &[symlink("way", outside), directory("way/new")],
-        &[symlink("way", outside), hard_link("mine", "way/victim")],
-        &[symlink("way", outside), symlink("way/link", "x")],
-        &[symlink("way", outside), file("way/.wh.victim", 0)],
-        &[
-            symlink("one", "two/.."),
-            symlink("two", ".."),
-            file("one/outside/victim", 8),
-        ],
+        &[file("/../outside/victim", 8)],
         &[hard_link("mine", "../outside/victim")],
+        &[hard_link("mine", "/../../etc/passwd")],
         &[hard_link("mine", "/etc/passwd")],
+        &[
+            symlink("way", "../outside"),
+            hard_link("mine", "way/victim"),
+        ],
+        &[symlink("a", "b"), symlink("b", "a"), file("a/x", 8)],
+        &[symlink("way", "/.wh.x"), file("way/x", 8)],
+        &[symlink("way", "file"), file("file", 8), file("way/x", 8)],
         &[file(".wh...", 0)],
         &[file(".wh.", 0)],
-        &[entry("x", Kind::CharacterDevice { major: 0, minor: 0 })],
-        &[file(".", 8)],
+        &[file(".wh.dir/file", 0)],
     ];
     for entries in cases {
         let scene = Scene::new();
@@ -194,8 +190,9 @@ fn a_directory_replaced_by_a_link_is_no_longer_a_way_in() {
         symlink("dir", "../outside"),
         file("dir/victim", 8),
     ];
-    assert!(scene.unpack(&replaced).is_err());
+    scene.unpack(&replaced).unwrap();
     assert!(scene.is_outside_untouched());
+    assert_eq!(fs::read(scene.path("outside/victim")).unwrap(), b"contents");
 }
 
 #[test]
@@ -262,13 +259,17 @@ fn overlays_own_attributes_are_not_taken_from_an_archive() {
 }
 
 #[test]
-fn capabilities_that_could_not_be_read_again_are_refused() {
-    let mut hostile = file("file", 8);
-    hostile
-        .xattrs
-        .insert(b"security.capability".to_vec(), Vec::new());
-    let error = Scene::new().unpack(&[hostile]).unwrap_err();
-    assert!(error.to_string().contains("empty"), "{error}");
+fn capabilities_that_could_not_be_read_again_are_left_out() {
+    let mut empty = file("file", 8);
+    let options = Options {
+        keep_owners: true,
+        ..OPTIONS
+    };
+    for (value, kept) in [(&b""[..], 0), (b"\x01", 1)] {
+        let name = b"security.capability".to_vec();
+        empty.xattrs.insert(name, value.to_vec());
+        assert_eq!(options::attributes(&empty, options).count(), kept);
+    }
 }
 
 #[test]
@@ -399,3 +400,5 @@ fn a_forgotten_parent_that_is_gone_is_there_again() {
     };
     assert!(opaque("a/dir") && !opaque("a/dir/sub") && !opaque("a"));
 }
+
+mod old;

@@ -25,6 +25,8 @@ pub(super) mod field {
     pub(in crate::tar) const MAJOR: Range<usize> = 329..337;
     pub(in crate::tar) const MINOR: Range<usize> = 337..345;
     pub(in crate::tar) const PREFIX: Range<usize> = 345..500;
+    pub(in crate::tar) const STAR_PREFIX: Range<usize> = 345..476;
+    pub(in crate::tar) const TRAILER: Range<usize> = 508..512;
 }
 
 impl Header {
@@ -55,10 +57,15 @@ impl Header {
         field.split(|byte| *byte == 0).next().unwrap_or_default()
     }
 
-    /// The name, with ustar's prefix before it. GNU's magic has no prefix: other things stand there.
+    /// The name, with ustar's prefix before it, whatever version it says to be. GNU's magic has no prefix, and star's a
+    /// shorter one: other things stand there.
     pub(super) fn path(&self) -> Vec<u8> {
-        let (name, prefix) = (self.text(field::NAME), self.text(field::PREFIX));
-        if &self.0[field::MAGIC] != b"ustar\x0000" || prefix.is_empty() {
+        let prefix = match &self.0[field::TRAILER] {
+            b"tar\0" => field::STAR_PREFIX,
+            _ => field::PREFIX,
+        };
+        let (name, prefix) = (self.text(field::NAME), self.text(prefix));
+        if !self.0[field::MAGIC].starts_with(b"ustar\0") || prefix.is_empty() {
             return name.to_vec();
         }
         [prefix, b"/", name].concat()
@@ -77,6 +84,26 @@ impl Header {
             return base_256(field).ok_or_else(|| wrong(what));
         }
         octal(field).ok_or_else(|| wrong(what))
+    }
+
+    /// A user or a group: what a PAX record says, or the header.
+    pub(super) fn id(&self, from_pax: Option<i64>, range: std::ops::Range<usize>) -> Result<u32> {
+        let id = match from_pax {
+            Some(id) => id,
+            None => self.signed(range, "owner")?,
+        };
+        // A Mac's `nobody` is -2, which chown(2) takes as 32 bits without a sign. The largest of those means to it that
+        // the owner stays as it is.
+        u32::try_from(id)
+            .or(i32::try_from(id).map(i32::cast_unsigned))
+            .ok()
+            .filter(|id| *id != u32::MAX)
+            .ok_or_else(|| Error::new(format!("{id} is not a user or group id")))
+    }
+
+    pub(super) fn device(&self, range: std::ops::Range<usize>) -> Result<u32> {
+        let number = self.number(range, "device")?;
+        u32::try_from(number).map_err(|_| Error::new(format!("{number} is not a device number")))
     }
 
     pub(super) fn sum(&self, value: impl Fn(u8) -> u64) -> u64 {
@@ -103,9 +130,20 @@ pub(super) fn truncated() -> Error {
     Error::new("the archive is truncated: it ends in the middle of an entry")
 }
 
-/// Digits, among spaces and NULs; an empty field is 0.
+/// Digits, among spaces and NULs on both sides; an empty field is 0. Some tools have written what was negative with a
+/// sign.
 fn octal(field: &[u8]) -> Option<i64> {
-    let text = field.split(|byte| *byte == 0).next()?.trim_ascii();
+    let is_filler = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
+    let start = field.iter().position(|byte| !is_filler(byte));
+    let text = &field[start.unwrap_or(field.len())..];
+    let text = text.split(|byte| *byte == 0).next()?.trim_ascii();
+    if let Some(digits) = text.strip_prefix(b"-").filter(|digits| !digits.is_empty()) {
+        return digits_of(digits).map(|number| -number);
+    }
+    digits_of(text)
+}
+
+fn digits_of(text: &[u8]) -> Option<i64> {
     text.iter().try_fold(0_i64, |number, digit| match digit {
         b'0'..=b'7' => number.checked_mul(8)?.checked_add(i64::from(digit - b'0')),
         _ => None,
@@ -136,7 +174,11 @@ mod tests {
         assert_eq!(octal(b"0000644\0"), Some(0o644));
         assert_eq!(octal(b"   755 \0"), Some(0o755));
         assert_eq!(octal(b"\0\0\0\0\0\0\0\0"), Some(0));
-        assert_eq!(octal(b"0009\0"), None);
+        assert_eq!(octal(b"\0\0 644 \0"), Some(0o644));
+        assert_eq!(octal(b"-0000002"), Some(-2));
+        for wrong in [&b"0009\0"[..], b"-", b"--1", b"6 4", b"0x1"] {
+            assert_eq!(octal(wrong), None);
+        }
         assert_eq!(base_256(b"\x80\0\0\0\0\0\x01\x00"), Some(256));
         assert_eq!(base_256(&[0xff; 12]), Some(-1));
         assert_eq!(

@@ -46,6 +46,15 @@ pub(super) fn append(body: &mut Vec<u8>, key: &[u8], value: &[u8]) {
 
 /// A decimal number.
 pub(super) fn number(value: &[u8]) -> Result<u64> {
+    parsed(value)
+}
+
+/// A decimal number that may be negative, as some systems' user ids are.
+pub(super) fn signed(value: &[u8]) -> Result<i64> {
+    parsed(value)
+}
+
+fn parsed<T: std::str::FromStr>(value: &[u8]) -> Result<T> {
     std::str::from_utf8(value)
         .ok()
         .and_then(|text| text.parse().ok())

@@ -66,20 +66,29 @@ impl<R: Read> Reader<R> {
     /// A header that is damaged, a limit exceeded, an archive that ends in the middle of an entry, or does not end
     /// where it says.
     pub fn next_entry(&mut self) -> Result<Option<Entry>> {
-        self.skip(self.left + self.padding)?;
+        self.skip(self.left)?;
+        // What fills the last block of the last file is missing in archives of some tools, as the end is.
+        let has_ended = !self.skip_padding(self.padding)?;
         (self.left, self.padding, self.extents) = (0, 0, None);
+        if has_ended {
+            return Ok(None);
+        }
         let mut overrides = Overrides::default();
         let mut taken = 0;
         loop {
             let Some(header) = self.next_header()? else {
                 return self.finish(&overrides);
             };
-            overrides.is_pending |= matches!(header.type_flag(), b'x' | b'L' | b'K');
+            overrides.is_pending |= matches!(header.type_flag(), b'x' | b'X' | b'L' | b'K');
             match header.type_flag() {
                 // Global records: Docker's and Podman's readers ignore them, and an archive must not mean one thing
                 // to one program and another to the next.
                 b'g' => drop(self.extension(&header, &mut taken)?),
-                b'x' => {
+                // Of GNU and star: the volume's label, an inode's attributes that nobody else knows. Solaris has access
+                // control lists so. They are no files.
+                b'V' | b'I' | b'A' => drop(self.extension(&header, &mut taken)?),
+                // Solaris' name for what then became `x`.
+                b'x' | b'X' => {
                     overrides = overrides.without_pax();
                     overrides.read_pax(&self.extension(&header, &mut taken)?)?;
                 }
@@ -141,41 +150,18 @@ impl<R: Read> Reader<R> {
             .long_link
             .or(overrides.link)
             .unwrap_or_else(|| header.text(field::LINK).to_vec());
-        if path.contains(&0) || link.contains(&0) || path.is_empty() {
-            return Err(Error::new(
-                "damaged tar archive: a name is empty or holds a NUL",
-            ));
+        if path.contains(&0) || link.contains(&0) {
+            return Err(Error::new("damaged tar archive: a name holds a NUL"));
+        }
+        if path.is_empty() {
+            // As Go cleans a path, and so Docker: the root.
+            path.push(b'.');
         }
         let stored = match overrides.size {
             Some(size) => size,
             None => header.number(field::SIZE, "size")?,
         };
-        let kind = match header.type_flag() {
-            // Before ustar, a directory was a file with a slash at its end.
-            b'0' | 0 if path.ends_with(b"/") => Kind::Directory,
-            b'0' | 0 | b'7' | b'S' => Kind::File {
-                size: self.open_file(header, stored, overrides.sparse)?,
-            },
-            b'1' => Kind::HardLink { target: link },
-            b'2' => Kind::Symlink { target: link },
-            b'3' => Kind::CharacterDevice {
-                major: device(header, field::MAJOR)?,
-                minor: device(header, field::MINOR)?,
-            },
-            b'4' => Kind::BlockDevice {
-                major: device(header, field::MAJOR)?,
-                minor: device(header, field::MINOR)?,
-            },
-            b'5' => Kind::Directory,
-            b'6' => Kind::Fifo,
-            other => {
-                return Err(Error::new(format!(
-                    "{} is an entry of the unknown type '{}'",
-                    path.escape_ascii(),
-                    other.escape_ascii()
-                )));
-            }
-        };
+        let kind = self.kind(header, &path, link, stored, overrides.sparse)?;
         if kind == Kind::Directory {
             while path.len() > 1 && path.ends_with(b"/") {
                 path.pop();
@@ -185,8 +171,8 @@ impl<R: Read> Reader<R> {
             path,
             kind,
             mode: (header.number(field::MODE, "mode")? & 0o7777) as u32,
-            uid: id(overrides.uid, header, field::UID)?,
-            gid: id(overrides.gid, header, field::GID)?,
+            uid: header.id(overrides.uid, field::UID)?,
+            gid: header.id(overrides.gid, field::GID)?,
             mtime: match overrides.mtime {
                 Some(time) => time,
                 None => Time {
@@ -195,6 +181,49 @@ impl<R: Read> Reader<R> {
                 },
             },
             xattrs: overrides.xattrs,
+        })
+    }
+
+    /// What an entry is; where its contents are is noted.
+    fn kind(
+        &mut self,
+        header: &Header,
+        path: &[u8],
+        link: Vec<u8>,
+        stored: u64,
+        sparse: Option<Sparse>,
+    ) -> Result<Kind> {
+        Ok(match header.type_flag() {
+            // Before ustar, a directory was a file with a slash at its end.
+            b'0' | 0 if path.ends_with(b"/") => Kind::Directory,
+            b'0' | 0 | b'7' | b'S' => Kind::File {
+                size: self.open_file(header, stored, sparse)?,
+            },
+            b'1' => Kind::HardLink { target: link },
+            b'2' => Kind::Symlink { target: link },
+            b'3' => Kind::CharacterDevice {
+                major: header.device(field::MAJOR)?,
+                minor: header.device(field::MINOR)?,
+            },
+            b'4' => Kind::BlockDevice {
+                major: header.device(field::MAJOR)?,
+                minor: header.device(field::MINOR)?,
+            },
+            b'5' => Kind::Directory,
+            // GNU tar's, of incremental archives: what the directory held at the time stands in its contents.
+            b'D' => {
+                self.count_data(stored)?;
+                (self.left, self.padding) = (stored, padding(stored));
+                Kind::Directory
+            }
+            b'6' => Kind::Fifo,
+            other => {
+                return Err(Error::new(format!(
+                    "{} is an entry of the unknown type '{}'",
+                    path.escape_ascii(),
+                    other.escape_ascii()
+                )));
+            }
         })
     }
 
@@ -261,23 +290,27 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// After the end come zeroes only; what else would follow is hidden from every reader, and covered by the digest
-    /// all the same. They count as data: compressed, a gigabyte of them takes a megabyte.
+    /// The end is two blocks of zeroes, or one, or none at all. What comes after two is read, since the digest covers it,
+    /// and passed over: no reader of layers shows it. It counts as data: compressed, a gigabyte of it takes a megabyte.
+    /// After a single one GNU tar ends and other programs go on: there nothing may follow.
     fn finish(&mut self, overrides: &Overrides) -> Result<Option<Entry>> {
         if overrides.is_pending {
             return Err(truncated());
         }
+        if let Some(second) = self.block()?
+            && second.iter().any(|byte| *byte != 0)
+        {
+            return Err(Error::new(
+                "the archive goes on after its end: a single block of zeroes stands in its middle",
+            )
+            .hint("some programs stop there and others go on, and would see another layer"));
+        }
         let mut buffer = vec![0; 64 * 1024];
         loop {
-            let got = self.read(&mut buffer)?;
-            if got == 0 {
-                return Ok(None);
+            match self.read(&mut buffer)? {
+                0 => return Ok(None),
+                got => self.count_data(got as u64)?,
             }
-            if buffer[..got].iter().any(|byte| *byte != 0) {
-                return Err(Error::new("the archive goes on after its end")
-                    .hint("two archives in one file, or data that no program would ever show"));
-            }
-            self.count_data(got as u64)?;
         }
     }
 
@@ -306,6 +339,18 @@ impl<R: Read> Reader<R> {
         Ok(())
     }
 
+    /// As [`Reader::skip`]; false if the archive ends before the first of them. After some it was cut.
+    fn skip_padding(&mut self, bytes: u64) -> Result<bool> {
+        let mut buffer = [0; BLOCK];
+        let buffer = &mut buffer[..usize::try_from(bytes).unwrap_or(0).min(BLOCK)];
+        let got = self.read(buffer)?;
+        if got == 0 && !buffer.is_empty() {
+            return Ok(false);
+        }
+        self.fill(&mut buffer[got..])?;
+        Ok(true)
+    }
+
     fn fill(&mut self, mut buffer: &mut [u8]) -> Result<()> {
         while !buffer.is_empty() {
             let got = self.read(buffer)?;
@@ -325,23 +370,6 @@ impl<R: Read> Reader<R> {
             }
         }
     }
-}
-
-fn id(from_pax: Option<u64>, header: &Header, field: std::ops::Range<usize>) -> Result<u32> {
-    let id = match from_pax {
-        Some(id) => id,
-        None => header.number(field, "owner")?,
-    };
-    // To chown(2), the largest means that the owner stays as it is.
-    u32::try_from(id)
-        .ok()
-        .filter(|id| *id != u32::MAX)
-        .ok_or_else(|| Error::new(format!("{id} is not a user or group id")))
-}
-
-fn device(header: &Header, field: std::ops::Range<usize>) -> Result<u32> {
-    let number = header.number(field, "device")?;
-    u32::try_from(number).map_err(|_| Error::new(format!("{number} is not a device number")))
 }
 
 /// What fills the last block of `size` bytes.

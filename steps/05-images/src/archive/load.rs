@@ -11,11 +11,13 @@ use layers::digest::Digest;
 
 use super::members::Members;
 use super::{DOCKER_MANIFEST, DockerImage, INDEX};
+use crate::choose::{Documents, choose};
 use crate::compression::decompress;
 use crate::config::Configuration;
 use crate::id::ImageId;
 use crate::install::{Installed, install, publish};
-use crate::manifest::{Blob, Choice, Document, Index, Manifest, media};
+use crate::lenient;
+use crate::manifest::{Blob, Choice, Document, Manifest, media};
 use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::source::{Nowhere, Observer};
@@ -104,11 +106,14 @@ fn from_docker(
     text: &[u8],
     platform: Option<&Platform>,
 ) -> Result<Vec<Named>> {
-    let images: Vec<DockerImage> = serde_json::from_slice(text)
+    let images: Vec<DockerImage> = lenient::read_first(text)
         .map_err(|e| Error::new(format!("manifest.json of the archive is damaged: {e}")))?;
     let manifest = |image: &DockerImage| -> Result<Named> {
         let config = members.get(&image.config)?;
-        let layers = image.layers.iter().map(|path| members.layer(path));
+        let layers = image.layers.iter();
+        let layers = layers
+            .filter(|path| !path.is_empty())
+            .map(|path| members.layer(path));
         let manifest = Manifest {
             config: Blob {
                 media_type: media::CONFIG.to_owned(),
@@ -117,7 +122,8 @@ fn from_docker(
             },
             layers: layers.collect::<Result<_>>()?,
         };
-        let names = image.repo_tags.iter().flatten().map(|name| tag(name));
+        let names = image.repo_tags.iter().flatten();
+        let names = names.filter(|name| !name.is_empty()).map(|name| tag(name));
         Ok((original(members, &manifest)?, names.collect::<Result<_>>()?))
     };
     let mut found = Vec::new();
@@ -168,54 +174,53 @@ fn original(members: &Members<'_>, manifest: &Manifest) -> Result<Vec<u8>> {
 }
 
 fn from_index(members: &Members<'_>, text: &[u8], platform: &Platform) -> Result<Vec<Named>> {
-    let Document::Index(index) = Document::parse(text, None)? else {
+    let Document::Index(index) = Document::parse(text, Some(media::INDEX))? else {
         return Err(Error::new("index.json of the archive is not an index"));
     };
-    let mut found = Vec::new();
-    // One image for several platforms, and what is no image at all, such as a signature: for a platform that is not
-    // asked for.
+    let (mut found, mut other) = (Vec::new(), None);
+    // One image for several platforms, or several images. What is no image at all, such as a signature, is for a
+    // platform that is not asked for, or turns out to be something else.
     let suits = |choice: &&Choice| {
         let made_for = choice.platform.as_ref();
         made_for.is_none_or(|made_for| platform.accepts(made_for).is_some())
     };
-    if !index.manifests.is_empty() && !index.manifests.iter().any(|choice| suits(&choice)) {
-        index.choose(platform)?;
-    }
     for choice in index.manifests.iter().filter(suits) {
+        let bytes = members.manifest(&choice.blob)?;
+        let manifest = match Document::parse(&bytes, Some(&choice.blob.media_type)) {
+            Ok(Document::Manifest(_)) => bytes,
+            Ok(Document::Index(inner)) => choose(members, &inner, platform)?,
+            Err(error) => {
+                other.get_or_insert(error);
+                continue;
+            }
+        };
         // A name in full. OCI's may be a tag alone, which without a repository names nothing.
         let full = choice.names.iter().find(|name| name.contains(['/', ':']));
         let names = full
             .map(|name| named(name, &choice.blob.digest))
             .transpose()?;
-        let bytes = manifest_of(members, &choice.blob, platform, 0)?;
-        found.push((bytes, names.into_iter().collect()));
+        found.push((manifest, names.into_iter().collect()));
     }
-    Ok(found)
+    match other {
+        Some(error) if found.is_empty() => Err(error),
+        None if found.is_empty() && !index.manifests.is_empty() => {
+            choose(members, &index, platform).map(|_| found)
+        }
+        _ => Ok(found),
+    }
 }
 
-/// Through indexes in the index, of which one level is enough.
-fn manifest_of(
-    members: &Members<'_>,
-    blob: &Blob,
-    platform: &Platform,
-    depth: usize,
-) -> Result<Vec<u8>> {
-    let path = format!("blobs/sha256/{}", blob.digest.hex());
-    // By the digest that the index promises, not by the name that the archive gives it.
-    let bytes = members
-        .store
-        .blobs()
-        .read(&blob.digest)
-        .map_err(|error| error.within(format!("{path} of the archive")))?;
-    match Document::parse(&bytes, Some(&blob.media_type))? {
-        Document::Manifest(_) => Ok(bytes),
-        Document::Index(_) if depth > 0 => Err(Error::new(
-            "the archive has an index in an index in an index",
-        )),
-        Document::Index(inner) => {
-            let chosen = Index::choose(&inner, platform)?;
-            manifest_of(members, &chosen.blob, platform, depth + 1)
-        }
+impl Documents for Members<'_> {
+    fn manifest(&self, blob: &Blob) -> Result<Vec<u8>> {
+        // By the digest that the index promises, not by the name that the archive gives it.
+        let read = self.store.blobs().read(&blob.digest);
+        read.map_err(|error| {
+            error.within(format!("blobs/sha256/{} of the archive", blob.digest.hex()))
+        })
+    }
+
+    fn configuration(&self, blob: &Blob) -> Result<Vec<u8>> {
+        self.manifest(blob)
     }
 }
 

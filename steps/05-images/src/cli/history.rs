@@ -69,13 +69,24 @@ const NOT_HUMAN: Kind = Kind {
     ..KIND
 };
 
+/// Reproducible builds give the epoch, or a day of the eighties, for a time that is none: Docker's client then says so.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "`Option::filter` hands out references"
+)]
+fn is_date(seconds: &i64) -> bool {
+    // The beginning of the year 2000.
+    *seconds >= 946_684_800
+}
+
 fn row(entry: &Entry, options: &Options) -> Row {
     let iso = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let created_at = entry.created.map_or_else(String::new, iso);
     let command = entry.created_by.replace('\t', " ");
     let short = |own| id(own, options.no_trunc);
     Row::new(&KIND)
         .with("Comment", entry.comment.clone())
-        .with("CreatedAt", entry.created.map_or_else(String::new, iso))
+        .with("CreatedAt", created_at.clone())
         .with(
             "CreatedBy",
             match options.no_trunc {
@@ -85,7 +96,10 @@ fn row(entry: &Entry, options: &Options) -> Row {
         )
         .with(
             "CreatedSince",
-            since(entry.created.map(Timestamp::as_second)),
+            match options.human {
+                true => since(entry.created.map(Timestamp::as_second).filter(is_date)),
+                false => created_at.clone(),
+            },
         )
         .with("ID", entry.id.map_or_else(|| "<missing>".to_owned(), short))
         .with(
@@ -109,4 +123,51 @@ pub(super) fn run(options: &Options, store: &Store, streams: &mut Streams<'_>) -
     let rows: Vec<Row> = entries.iter().map(|entry| row(entry, options)).collect();
     let format = Format::choose(&kind, options.format.as_deref(), options.quiet);
     streams.list(&format, &kind, &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_for_people_or_exact() {
+        let shown = |human, created: &str| {
+            let options = Options {
+                image: String::new(),
+                human,
+                no_trunc: false,
+                quiet: false,
+                format: None,
+            };
+            let entry = Entry {
+                id: None,
+                created: created.parse().ok(),
+                created_by: String::new(),
+                size: 0,
+                comment: String::new(),
+            };
+            let mut out = Vec::new();
+            let format = Format::choose(&KIND, Some("{{.CreatedSince}} {{.CreatedAt}}"), false);
+            format
+                .write(&KIND, &[row(&entry, &options)], &mut out)
+                .unwrap();
+            String::from_utf8(out)
+                .unwrap()
+                .trim_end_matches('\n')
+                .to_owned()
+        };
+        let date = "2020-01-02T03:04:05Z";
+        assert_eq!(shown(false, date), format!("{date} {date}"));
+        assert!(shown(true, date).ends_with(&format!("years ago {date}")));
+        for epoch in [
+            "1970-01-01T00:00:00Z",
+            "1980-01-01T00:00:01Z",
+            "1999-12-31T23:59:59Z",
+        ] {
+            assert_eq!(shown(true, epoch), format!("N/A {epoch}"));
+            assert_eq!(shown(false, epoch), format!("{epoch} {epoch}"));
+        }
+        assert_eq!(shown(true, ""), "N/A ");
+        assert_eq!(shown(false, ""), " ");
+    }
 }

@@ -2,18 +2,21 @@
 
 mod shown;
 
+use std::io::Read;
+
 use kit::{Error, Result};
 use layers::digest::Digest;
 
 pub(crate) use self::shown::Pull;
+use crate::choose::{Documents, choose};
 use crate::id::ImageId;
 use crate::install::{install, publish};
 use crate::manifest::{Blob, Document, media};
 use crate::platform::Platform;
 use crate::reference::Reference;
-use crate::registry::{Client, Manifest, Repository, Version};
+use crate::registry::{Client, Manifest, Repository, Verified, Version};
 use crate::source::{Blind, BlobSource, Observer, Stream};
-use crate::store::Store;
+use crate::store::{MAX_DOCUMENT, Store};
 
 /// What is asked for.
 const ACCEPT: [&str; 4] = [
@@ -48,13 +51,13 @@ pub fn pull(
     let reference = reference.clone().or_latest();
     let repository = Repository::new(reference.domain(), reference.path())?;
     let named = client.manifest(&repository, &version(&reference)?, &ACCEPT)?;
-    let manifest = of_platform(client, &repository, &named, platform)?;
-
-    let lease = store.lock()?.lease()?;
     let source = FromRegistry {
         client,
         repository: &repository,
     };
+    let manifest = source.of_platform(&named, platform)?;
+
+    let lease = store.lock()?.lease()?;
     // As in Docker, an image that is there is looked through in silence.
     let observer = match is_there(store, &manifest)? {
         true => &Blind,
@@ -96,26 +99,36 @@ fn version(reference: &Reference) -> Result<Version> {
     }
 }
 
-/// The manifest for `platform`, be it the one that was named or one of an index.
-fn of_platform(
-    client: &Client,
-    repository: &Repository,
-    named: &Manifest,
-    platform: &Platform,
-) -> Result<Vec<u8>> {
-    match Document::parse(&named.bytes, Some(&named.media_type))? {
-        Document::Manifest(_) => Ok(named.bytes.clone()),
-        Document::Index(index) => {
-            let chosen = Version::Digest(index.choose(platform)?.blob.digest);
-            let manifest = client.manifest(repository, &chosen, &ACCEPT)?;
-            Ok(manifest.bytes)
+struct FromRegistry<'a> {
+    client: &'a Client,
+    repository: &'a Repository,
+}
+
+impl FromRegistry<'_> {
+    /// The manifest for `platform`, be it the one that was named or one of an index.
+    fn of_platform(&self, named: &Manifest, platform: &Platform) -> Result<Vec<u8>> {
+        match Document::parse(&named.bytes, Some(&named.media_type))? {
+            Document::Manifest(_) => Ok(named.bytes.clone()),
+            Document::Index(index) => choose(self, &index, platform),
         }
     }
 }
 
-struct FromRegistry<'a> {
-    client: &'a Client,
-    repository: &'a Repository,
+impl Documents for FromRegistry<'_> {
+    fn manifest(&self, blob: &Blob) -> Result<Vec<u8>> {
+        let version = Version::Digest(blob.digest);
+        let manifest = self.client.manifest(self.repository, &version, &ACCEPT)?;
+        Ok(manifest.bytes)
+    }
+
+    fn configuration(&self, blob: &Blob) -> Result<Vec<u8>> {
+        let stream = self.open(blob, 0)?;
+        let mut bytes = Vec::new();
+        Verified::new(stream.reader.take(MAX_DOCUMENT), blob.digest)
+            .read_to_end(&mut bytes)
+            .map_err(|e| Error::io("read", "the configuration", &e))?;
+        Ok(bytes)
+    }
 }
 
 impl BlobSource for FromRegistry<'_> {

@@ -9,7 +9,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use kit::{Error, Result};
-use serde::Deserialize;
 use ureq::http::{HeaderValue, Method, header};
 
 use super::answer::{Answer, read_all};
@@ -20,6 +19,7 @@ use super::endpoint::credentials_key;
 use super::failure::{Failure, Refusal};
 use super::transport::Transport;
 use super::url::{Scheme, Url, escape};
+use crate::lenient::Json;
 
 /// What has been found out, by registry.
 #[derive(Debug, Default)]
@@ -67,12 +67,16 @@ impl Known {
         }
     }
 
-    fn remember_basic(&self, origin: &Url, header: &HeaderValue) {
+    /// Gives the header back, to ask with.
+    fn remember_basic(&self, origin: &Url, header: HeaderValue) -> HeaderValue {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(place(origin), Way::Basic(header.clone()));
+        header
     }
 
-    fn remember_token(&self, origin: &Url, scopes: &[String], token: Token) {
+    /// The same of a token.
+    fn remember_token(&self, origin: &Url, scopes: &[String], token: Token) -> HeaderValue {
+        let header = token.header.clone();
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let way = known
             .entry(place(origin))
@@ -83,6 +87,7 @@ impl Known {
         if let Way::Bearer(tokens) = way {
             tokens.insert(scopes.join(" "), token);
         }
+        header
     }
 }
 
@@ -116,50 +121,56 @@ pub(crate) fn answer_challenge(
         }
         _ => Ok(None),
     };
-    let challenges = challenges_of(answer);
-    let bearer = challenges
-        .iter()
-        .find(|c| matches!(c, Challenge::Bearer { .. }));
+    let mut challenges = challenges_of(answer);
+    // A token says less than a password does. The sort keeps the registry's order otherwise.
+    challenges.sort_by_key(|challenge| *challenge == Challenge::Basic);
+    let has_bearer = challenges.first().is_some_and(|c| *c != Challenge::Basic);
     let is_push = scopes.iter().any(|scope| scope.ends_with("push"));
-    let (credential, mut nameless) = match credential {
-        Err(error) if bearer.is_some() && !is_push => (None, Some(Failure::from(error))),
+    let (credential, nameless) = match credential {
+        Err(error) if has_bearer && !is_push => (None, Some(Failure::from(error))),
         credential => (credential?, None),
     };
-    match (bearer.or(challenges.first()), credential) {
-        (Some(challenge @ Challenge::Bearer { .. }), credential) => {
-            let wanted = Wanted {
-                scopes,
-                credential: credential.as_ref(),
-                offline: false,
-            };
-            let token = match (fetch_token(transport, origin, challenge, &wanted), nameless) {
-                (Err(_), Some(failure)) => return Err(failure),
-                (token, why) => {
-                    nameless = why;
-                    token?
-                }
-            };
-            let header = token.header.clone();
-            known.remember_token(origin, scopes, token);
-            Ok(Answered { header, nameless })
-        }
-        (Some(Challenge::Basic), Some(credential)) => {
-            let header = basic_header(origin, &credential)?;
-            known.remember_basic(origin, &header);
-            Ok(Answered { header, nameless })
-        }
-        (Some(Challenge::Basic), None) => {
-            let mut refusal = answer.refusal();
-            if !may_carry_secrets(configuration, origin) {
-                refusal.hint = Some(format!(
-                    "it is spoken to over plain HTTP, so no password is sent: name {} in insecure-registries of daemon.json if you want that",
-                    origin.authority
-                ));
-            }
-            Err(Failure::Refused(refusal.into()))
-        }
-        (None, _) => Err(Failure::Refused(answer.refusal().into())),
+    if challenges.is_empty() && credential.is_some() {
+        // It says no, and not how it wants to be asked: for whom the user has a password there, that is the oldest way.
+        challenges.push(Challenge::Basic);
     }
+    let mut first = None;
+    for challenge in &challenges {
+        let answered = match (challenge, &credential) {
+            (Challenge::Bearer { .. }, credential) => {
+                let wanted = Wanted {
+                    scopes,
+                    credential: credential.as_ref(),
+                    offline: false,
+                };
+                fetch_token(transport, origin, challenge, &wanted)
+                    .map(|token| known.remember_token(origin, scopes, token))
+            }
+            (Challenge::Basic, Some(credential)) => {
+                basic_header(origin, credential).map(|header| known.remember_basic(origin, header))
+            }
+            (Challenge::Basic, None) => Err(unasked(configuration, origin, answer)),
+        };
+        match answered {
+            Ok(header) => return Ok(Answered { header, nameless }),
+            Err(failure) => drop(first.get_or_insert(failure)),
+        }
+    }
+    // Why we are nobody matters more than what nobody was told.
+    let refused = || Failure::Refused(answer.refusal().into());
+    Err(nameless.or(first).unwrap_or_else(refused))
+}
+
+/// The registry wants a password, and there is none that may be sent.
+fn unasked(configuration: &Configuration, origin: &Url, answer: &Answer) -> Failure {
+    let mut refusal = answer.refusal();
+    if !may_carry_secrets(configuration, origin) {
+        refusal.hint = Some(format!(
+            "it is spoken to over plain HTTP, so no password is sent: name {} in insecure-registries of daemon.json if you want that",
+            origin.authority
+        ));
+    }
+    Failure::Refused(refusal.into())
 }
 
 /// All challenges of an answer that we can answer.
@@ -221,7 +232,8 @@ pub(crate) fn fetch_token(
             origin.shown()
         ))));
     };
-    let realm = Url::parse(realm)
+    let realm = origin
+        .join(realm)
         .map_err(|e| e.within(format_args!("{} sends us for a token", origin.shown())))?;
     if !may_carry_secrets(&transport.configuration, &realm) {
         return Err(Failure::Wrong(Error::new(format!(
@@ -297,16 +309,6 @@ fn refresh(
 }
 
 fn read_token(answer: Answer) -> Result<Token, Failure> {
-    #[derive(Deserialize)]
-    struct Given {
-        #[serde(default)]
-        token: String,
-        #[serde(default)]
-        access_token: String,
-        #[serde(default)]
-        refresh_token: String,
-        expires_in: Option<u64>,
-    }
     if !answer.status.is_success() {
         let mut refusal: Refusal = answer.into_refusal();
         if matches!(refusal.status.as_u16(), 400 | 401 | 403) {
@@ -318,21 +320,32 @@ fn read_token(answer: Answer) -> Result<Token, Failure> {
     }
     let shown = answer.url.shown();
     let wrong = || Failure::Wrong(Error::new(format!("{shown} answered without a token")));
-    let given: Given = serde_json::from_slice(&read_all(answer, LARGEST)?).map_err(|_| wrong())?;
-    let token = match given.token.is_empty() {
-        true => given.access_token,
-        false => given.token,
+    let given = Json::parse_first(&read_all(answer, LARGEST)?).map_err(|_| wrong())?;
+    let text = |key| given.get(key).and_then(Json::as_text).unwrap_or_default();
+    // The first is the distribution project's name for it, the second OAuth's.
+    let token = match text("token") {
+        "" => text("access_token"),
+        token => token,
     };
     if token.is_empty() {
         return Err(wrong());
     }
-    // The specification's least, also for a server that says less; and no sum of times that overflows.
-    let seconds = given.expires_in.unwrap_or(60).clamp(60, 24 * 3600);
     Ok(Token {
         header: secret(&format!("Bearer {token}"))?,
-        refresh: Some(given.refresh_token).filter(|token| !token.is_empty()),
-        until: Instant::now() + Duration::from_secs(seconds - 10),
+        refresh: Some(text("refresh_token").to_owned()).filter(|token| !token.is_empty()),
+        until: Instant::now() + lifetime(given.get("expires_in")) - SPARE,
     })
+}
+
+/// A token is not used in its last moments: it must not run out on its way.
+const SPARE: Duration = Duration::from_secs(10);
+
+/// How long a token is good for: the specification's least also for a server that says less, or nothing that can be read;
+/// and no sum of times that overflows.
+fn lifetime(expires_in: Option<&Json>) -> Duration {
+    let seconds = expires_in.and_then(Json::as_seconds);
+    let seconds = seconds.filter(|seconds| !seconds.is_nan()).unwrap_or(0.0);
+    Duration::from_secs_f64(seconds.clamp(60.0, 24.0 * 3600.0))
 }
 
 /// A header's value that is not printed.

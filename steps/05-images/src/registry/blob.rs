@@ -1,11 +1,11 @@
-//! A blob as a stream that survives a broken connection, and the check of what came out of it.
+//! A blob as a stream that survives a broken connection.
 
 use std::fmt;
 use std::io::{self, Read};
 
 use kit::{Error, Result};
-use layers::digest::{Digest, Digesting};
-use ureq::BodyReader;
+use layers::compression::gunzip;
+use layers::digest::Digest;
 use ureq::http::{StatusCode, header};
 
 use super::answer::Answer;
@@ -17,7 +17,7 @@ use super::name::Repository;
 use super::url::Url;
 
 /// A blob on its way. What it gives is of the right length or ends in an error; whether it is the right thing, only its
-/// digest tells: see [`Verified`].
+/// digest tells: see [`Verified`](super::Verified).
 pub struct Blob {
     client: Client,
     repository: Repository,
@@ -26,7 +26,9 @@ pub struct Blob {
     position: u64,
     /// Who may have it, those that failed left out.
     hosts: Vec<Host>,
-    body: Option<(Url, BodyReader<'static>)>,
+    body: Option<Body>,
+    /// Whether to ask for what is missing alone. Who does not give that is asked for all of it, from then on.
+    by_parts: bool,
     failures: u32,
     /// Where the last failure was.
     failed_at: u64,
@@ -34,12 +36,15 @@ pub struct Blob {
     ended: bool,
 }
 
+/// Who answers, and what he sends.
+type Body = (Url, Box<dyn Read + Send>);
+
 /// So much progress makes up for the failures before it: who gives a byte and breaks off is not asked for ever.
 const PROGRESS: u64 = 1 << 20;
 
 impl Client {
     /// The blob `digest`, which has `size` bytes, from byte `offset` on. Reading goes on where it was when a
-    /// connection breaks; the length is checked, and the digest by [`Verified`].
+    /// connection breaks; the length is checked, and the digest by [`Verified`](super::Verified).
     ///
     /// # Errors
     /// The registry cannot be reached, refuses, or has a blob of another length. Addresses that a descriptor names
@@ -79,6 +84,7 @@ impl Blob {
             position: offset,
             hosts: Host::for_pull(repository.domain(), configuration),
             body: None,
+            by_parts: true,
             failures: 0,
             failed_at: 0,
             ended: false,
@@ -100,52 +106,75 @@ impl Blob {
             return Ok(());
         }
         loop {
-            let Some(host) = self.hosts.first() else {
+            let Some(host) = self.hosts.first().cloned() else {
                 return Err(Failure::Wrong(Error::new("there is no registry to ask")));
             };
-            match self.request(host, again) {
+            match self.request(&host, again) {
                 Ok(body) => {
                     self.body = Some(body);
                     return Ok(());
                 }
-                Err(_) if host.is_mirror => drop(self.hosts.remove(0)),
+                Err(_) if host.is_mirror => {
+                    self.hosts.remove(0);
+                    self.by_parts = true;
+                }
                 Err(failure) => return Err(failure),
             }
         }
     }
 
-    fn request(&self, host: &Host, again: bool) -> Result<(Url, BodyReader<'static>), Failure> {
+    /// From where we are, if the host gives parts; whatever is wrong with its part, it may give the whole. To ask for it
+    /// again and again would be to fail for ever: what was kept stays kept.
+    fn request(&mut self, host: &Host, again: bool) -> Result<Body, Failure> {
+        if self.position > 0 && self.by_parts {
+            match self.ask(host, again, self.position) {
+                Err(failure) if may_give_all(&failure) => self.by_parts = false,
+                answered => return answered,
+            }
+        }
+        self.ask(host, again, 0)
+    }
+
+    fn ask(&self, host: &Host, again: bool, from: u64) -> Result<Body, Failure> {
         let scopes = [self.repository.scope("pull")];
         let path = self.repository.path(format_args!("blobs/{}", self.digest));
-        let whole = || Ask {
+        let mut ask = Ask {
             again,
-            ..Ask::get(path.clone(), &scopes)
+            ..Ask::get(path, &scopes)
         };
-        let exchange = &self.client.exchange;
-        let answer = match self.position {
-            0 => exchange.ask(host, &whole())?,
-            position => {
-                let part = whole().header(header::RANGE, &format!("bytes={position}-"))?;
-                match exchange.ask(host, &part) {
-                    // What it does not give in parts it may give whole.
-                    Err(failure) if failure.status() == Some(416) => {
-                        exchange.ask(host, &whole())?
-                    }
-                    answer => answer?,
-                }
-            }
-        };
+        if from > 0 {
+            ask = ask.header(header::RANGE, &format!("bytes={from}-"))?;
+        }
+        let answer = self.client.exchange.ask(host, &ask)?;
         let url = answer.url.clone();
-        let skip = self.first_byte(&answer)?;
-        let mut body = answer.body.into_reader();
+        let is_packed = self.is_packed(&answer);
+        let skip = self.first_byte(&answer, from, is_packed)?;
+        let body = answer.body.into_reader();
+        let mut body: Box<dyn Read + Send> = match is_packed {
+            true => Box::new(gunzip(body)),
+            false => Box::new(body),
+        };
         // It sends all of it again: what we have is passed over. If there is less of it, the next read sees the end.
         io::copy(&mut body.by_ref().take(skip), &mut io::sink())
             .map_err(|e| broken(&url, ureq::Error::from(e)))?;
         Ok((url, body))
     }
 
+    /// Whether the blob was packed once more on its way. Many a layer, packed as it is, is called so too: there the
+    /// length is right, or nothing is said of it.
+    fn is_packed(&self, answer: &Answer) -> bool {
+        let encoding = answer.header(header::CONTENT_ENCODING).unwrap_or_default();
+        let is_gzip = matches!(
+            encoding.trim().to_ascii_lowercase().as_str(),
+            "gzip" | "x-gzip"
+        );
+        is_gzip
+            && answer.status != StatusCode::PARTIAL_CONTENT
+            && announced(answer).is_some_and(|length| length != self.size)
+    }
+
     /// How many bytes of the answer we have already, after a look at what it says of itself.
-    fn first_byte(&self, answer: &Answer) -> Result<u64, Failure> {
+    fn first_byte(&self, answer: &Answer, from: u64, is_packed: bool) -> Result<u64, Failure> {
         let wrong =
             |what: String| Failure::Wrong(Error::new(format!("{} {what}", answer.url.shown())));
         let (start, skip) = match answer.status {
@@ -153,20 +182,18 @@ impl Blob {
                 let range = answer.header(header::CONTENT_RANGE).unwrap_or_default();
                 let (start, total) = content_range(range)
                     .ok_or_else(|| wrong("sends a part and does not say which".to_owned()))?;
-                if start != self.position || total.is_some_and(|total| total != self.size) {
+                if start != from || total.is_some_and(|total| total != self.size) {
                     return Err(wrong(format!(
-                        "sends {range}, where bytes {} to {} are missing",
-                        self.position, self.size
+                        "sends {range}, where bytes {from} to {} are missing",
+                        self.size
                     )));
                 }
-                (start, 0)
+                (start, self.position - start)
             }
             _ => (0, self.position),
         };
-        let announced = answer.header(header::CONTENT_LENGTH);
-        let announced: Option<u64> = announced.and_then(|length| length.parse().ok());
-        match announced {
-            Some(length) if length != self.size - start => Err(wrong(format!(
+        match announced(answer) {
+            Some(length) if length != self.size - start && !is_packed => Err(wrong(format!(
                 "sends {length} bytes, where the manifest says {}",
                 self.size - start
             ))),
@@ -239,6 +266,7 @@ impl Blob {
         let is_mirror = self.hosts.first().is_some_and(|host| host.is_mirror);
         if is_mirror && failure.is_passing() {
             self.hosts.remove(0);
+            self.by_parts = true;
             return Ok(());
         }
         self.client.exchange.wait(self.failures, failure)
@@ -273,132 +301,64 @@ impl Read for Blob {
     }
 }
 
+/// Whether who has refused a part, or sent another, may still send all of it. Not who is not there, does not know the
+/// blob or us, or is asked too often.
+fn may_give_all(failure: &Failure) -> bool {
+    match failure {
+        Failure::Broken { .. } => false,
+        Failure::Refused(_) => !matches!(failure.status(), Some(401 | 404 | 429)),
+        Failure::Wrong(_) => true,
+    }
+}
+
+fn announced(answer: &Answer) -> Option<u64> {
+    let length = answer.header(header::CONTENT_LENGTH)?;
+    length.trim().parse().ok()
+}
+
 /// `bytes 5-9/10`: where it starts, and of how much, if that is said (RFC 9110, 14.4).
 fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
-    let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
+    let (unit, range) = text.trim().split_at_checked("bytes".len())?;
+    if !unit.eq_ignore_ascii_case("bytes") {
+        return None;
+    }
+    let range = range.trim_start_matches([' ', '\t', '=', ':']);
+    // Of how much is left out by some.
+    let (range, total) = range.split_once('/').unwrap_or((range, "*"));
     let (start, _) = range.split_once('-')?;
-    let total = match total {
+    let total = match total.trim() {
         "*" => None,
         total => Some(total.parse().ok()?),
     };
-    Some((start.parse().ok()?, total))
-}
-
-/// A reader that ends in an error where what was read has another digest than it should.
-#[derive(Debug)]
-pub struct Verified<R> {
-    /// Gone once the end was seen.
-    input: Option<Digesting<R>>,
-    expected: Digest,
-}
-
-impl<R: Read> Verified<R> {
-    /// Around `input`, of which nothing has been read.
-    pub fn new(input: R, expected: Digest) -> Self {
-        Self {
-            input: Some(Digesting::new(input)),
-            expected,
-        }
-    }
-}
-
-impl<P: Read, R: Read> Verified<io::Chain<Beginning<P>, R>> {
-    /// Around `rest`, which goes on where the first `length` bytes end, read before and now in `kept`. Only `rest` is
-    /// given out; what is kept is counted in.
-    ///
-    /// # Errors
-    /// `kept` cannot be read, or is shorter.
-    pub fn resumed(kept: P, length: u64, rest: R, expected: Digest) -> io::Result<Self> {
-        let kept = Beginning(kept.take(length));
-        let mut input = Digesting::new(kept.chain(rest));
-        io::copy(&mut input.by_ref().take(length), &mut io::sink())?;
-        Ok(Self {
-            input: Some(input),
-            expected,
-        })
-    }
-}
-
-/// What was kept of a blob, which has so many bytes and no less.
-#[derive(Debug)]
-pub struct Beginning<P>(io::Take<P>);
-
-impl<P: Read> Read for Beginning<P> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.0.read(buffer)? {
-            0 if !buffer.is_empty() && self.0.limit() > 0 => {
-                Err(io::ErrorKind::UnexpectedEof.into())
-            }
-            read => Ok(read),
-        }
-    }
-}
-
-impl<R: Read> Read for Verified<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(input) = &mut self.input else {
-            return Ok(0);
-        };
-        let read = input.read(buffer)?;
-        if read > 0 || buffer.is_empty() {
-            return Ok(read);
-        }
-        match self.input.take().map(Digesting::finish) {
-            Some((digest, length)) if digest != self.expected => Err(io::Error::other(
-                Error::new(format!(
-                    "the {length} bytes have the digest {digest}, not {}",
-                    self.expected
-                ))
-                .hint("it was changed on its way, or the registry's storage is damaged"),
-            )),
-            _ => Ok(0),
-        }
-    }
+    Some((start.trim().parse().ok()?, total))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read_all(mut reader: impl Read) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        reader.read_to_end(&mut bytes).map(|_| bytes)
-    }
-
-    #[test]
-    fn what_is_read_is_held_against_its_digest() {
-        let right = Digest::of("some bytes");
-        let read = |bytes: &'static str| read_all(Verified::new(bytes.as_bytes(), right));
-        assert_eq!(read("some bytes").unwrap(), b"some bytes");
-        for wrong in ["", "some byte", "some bytes ", "some bytez"] {
-            let error = read(wrong).unwrap_err().to_string();
-            assert!(error.contains("digest"), "{error}");
-        }
-    }
-
-    #[test]
-    fn what_was_kept_is_counted_in() {
-        let right = Digest::of("some bytes");
-        let resumed = |kept: &'static str, rest: &'static str| {
-            read_all(Verified::resumed(
-                kept.as_bytes(),
-                4,
-                rest.as_bytes(),
-                right,
-            )?)
-        };
-        assert_eq!(resumed("some", " bytes").unwrap(), b" bytes");
-        assert_eq!(resumed("something", " bytes").unwrap(), b" bytes");
-        assert!(resumed("same", " bytes").is_err());
-        assert!(resumed("som", "e bytes").is_err());
-        assert!(resumed("so", "m").is_err());
-    }
-
     #[test]
     fn a_range_says_where_it_starts() {
-        assert_eq!(content_range("bytes 5-9/10"), Some((5, Some(10))));
-        assert_eq!(content_range("bytes 5-9/*"), Some((5, None)));
-        for wrong in ["", "bytes */10", "5-9/10", "bytes 5/10", "bytes a-b/c"] {
+        for text in [
+            "bytes 5-9/10",
+            "Bytes 5-9/10",
+            "bytes=5-9/10",
+            " bytes  5 - 9 / 10 ",
+        ] {
+            assert_eq!(content_range(text), Some((5, Some(10))), "{text}");
+        }
+        for text in ["bytes 5-9/*", "bytes 5-9", "bytes 5-/*"] {
+            assert_eq!(content_range(text), Some((5, None)), "{text}");
+        }
+        for wrong in [
+            "",
+            "bytes */10",
+            "5-9/10",
+            "bytes 5/10",
+            "bytes a-b/c",
+            "items 5-9/10",
+            "bytes 5-9/x",
+        ] {
             assert_eq!(content_range(wrong), None, "{wrong}");
         }
     }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use kit::{Error, Result};
 use layers::digest::Digest;
-use serde::Deserialize;
 use ureq::http::{Method, header};
 
 use super::configuration::Configuration;
@@ -16,6 +15,7 @@ use super::failure::Failure;
 use super::link;
 use super::manifest::{self, LARGEST, Manifest, Told};
 use super::name::{Repository, Version, is_tag};
+use crate::lenient::Json;
 
 /// A client of registries. It remembers tokens and keeps connections open; clones share both.
 #[derive(Clone, Debug)]
@@ -96,7 +96,10 @@ impl Client {
         let ask = ask.map_err(Failure::into_error)?;
         let answer = match self.first(repository, |host| self.exchange.ask(host, &ask)) {
             Ok(answer) => answer,
-            Err(failure) if failure.status() == Some(405) => return Ok(None),
+            // A question that not every server understands.
+            Err(failure) if matches!(failure.status(), Some(400 | 405 | 406 | 415 | 501)) => {
+                return Ok(None);
+            }
             Err(failure) => return Err(manifest_error(failure, repository, version)),
         };
         let described = || {
@@ -119,10 +122,6 @@ impl Client {
     /// # Errors
     /// The registry cannot be reached, refuses, names what is no tag, or leads elsewhere or round in its pages.
     pub fn tags(&self, repository: &Repository) -> Result<Vec<String>> {
-        #[derive(Deserialize)]
-        struct Page {
-            tags: Option<Vec<String>>,
-        }
         let host = Host::origin(repository.domain(), self.exchange.configuration());
         let scopes = [repository.scope("pull")];
         let mut ask = Ask::get(repository.path("tags/list"), &scopes);
@@ -134,9 +133,8 @@ impl Client {
                 .ask_whole(&host, &ask, LARGEST)
                 .map_err(|failure| pull_error(failure, repository))?;
             let wrong = |what: &str| Error::new(format!("{} {what}", whole.url.shown()));
-            let page: Page = serde_json::from_slice(&whole.bytes)
-                .map_err(|_| wrong("does not answer with a list of tags"))?;
-            let page = page.tags.unwrap_or_default();
+            let page =
+                page(&whole.bytes).ok_or_else(|| wrong("does not answer with a list of tags"))?;
             if !page.iter().all(|tag| is_tag(tag)) {
                 return Err(wrong("lists what cannot be a tag"));
             }
@@ -145,7 +143,7 @@ impl Client {
             let Some(next) = link::next(links.iter().filter_map(|link| link.to_str().ok())) else {
                 return Ok(tags);
             };
-            let next = whole.url.join(&next)?;
+            let next = whole.url.onward(&next)?;
             if !next.same_origin(&whole.url) {
                 return Err(wrong("continues its list of tags on another host"));
             }
@@ -173,6 +171,20 @@ impl Client {
         }
         Err(last.unwrap_or_else(|| Failure::Wrong(Error::new("there is no registry to ask"))))
     }
+}
+
+/// The tags of a page: one that has none may say `null`, or nothing.
+fn page(bytes: &[u8]) -> Option<Vec<String>> {
+    let page = Json::parse_first(bytes).ok()?;
+    let Json::Object(_) = page else {
+        return None;
+    };
+    let Some(tags) = page.get("tags") else {
+        return Some(Vec::new());
+    };
+    let tags = tags.as_list()?.iter();
+    let tags = tags.filter(|tag| !matches!(tag, Json::Null) && tag.as_text() != Some(""));
+    tags.map(|tag| tag.as_text().map(str::to_owned)).collect()
 }
 
 fn manifest_error(failure: Failure, repository: &Repository, version: &Version) -> Error {

@@ -13,6 +13,7 @@ use serde_json::{Map, Serializer, Value, json};
 
 use super::credential::{self, Credential};
 use super::helper::Helper;
+use crate::lenient;
 
 /// Where a user's credentials are.
 #[derive(Clone, Debug)]
@@ -125,7 +126,8 @@ impl ConfigFile {
     /// The helper for `key`: its own, or the one for all.
     fn helper(&self, root: &Map<String, Value>, key: &str) -> Result<Option<String>> {
         let own = self.object(root, "credHelpers")?.and_then(|h| h.get(key));
-        let Some(name) = own.or(root.get("credsStore")) else {
+        let own = own.filter(|name| !name.is_null());
+        let Some(name) = own.or_else(|| lenient::field(root, "credsStore")) else {
             return Ok(None);
         };
         let name = name
@@ -135,7 +137,11 @@ impl ConfigFile {
     }
 
     fn entry(&self, key: &str, entry: &Value) -> Result<Option<Credential>> {
-        let field = |name| entry.get(name).and_then(Value::as_str).unwrap_or_default();
+        let field = |name| {
+            let entry = entry.as_object();
+            let value = entry.and_then(|entry| lenient::field(entry, name));
+            value.and_then(Value::as_str).unwrap_or_default()
+        };
         let (username, password) = match field("auth") {
             "" => (field("username").to_owned(), field("password").to_owned()),
             word => credential::from_basic(word).ok_or_else(|| {
@@ -151,16 +157,14 @@ impl ConfigFile {
     }
 
     fn read(&self) -> Result<Map<String, Value>> {
-        let text = match fs::read_to_string(&self.path) {
+        let text = match fs::read(&self.path) {
             Ok(text) => text,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Map::new()),
             Err(e) => return Err(Error::io("read", &self.path, &e)),
         };
-        if text.trim().is_empty() {
-            return Ok(Map::new());
-        }
         // Only where it fails is told: what stands there may be a secret.
-        serde_json::from_str(&text)
+        lenient::read_object(&text)
+            .map(Option::unwrap_or_default)
             .map_err(|e| self.wrong(&format!("line {}, column {}", e.line(), e.column())))
     }
 
@@ -169,8 +173,8 @@ impl ConfigFile {
         root: &'a Map<String, Value>,
         key: &str,
     ) -> Result<Option<&'a Map<String, Value>>> {
-        match root.get(key) {
-            None | Some(Value::Null) => Ok(None),
+        match lenient::field(root, key) {
+            None => Ok(None),
             Some(Value::Object(object)) => Ok(Some(object)),
             Some(_) => Err(self.wrong(&format!("{key} is not an object"))),
         }
@@ -182,7 +186,8 @@ impl ConfigFile {
         key: &str,
     ) -> Result<&'a mut Map<String, Value>> {
         self.object(root, key)?;
-        let value = root.entry(key).or_insert_with(|| json!({}));
+        let key = lenient::key_of(root, key).unwrap_or(key).to_owned();
+        let value = root.entry(key.as_str()).or_insert_with(|| json!({}));
         if value.is_null() {
             *value = json!({});
         }

@@ -138,15 +138,19 @@ impl Configuration {
     }
 }
 
+/// A list that is `null` is none, and an entry that is empty or `null` says nothing.
 fn strings<'a>(daemon: &'a Map<String, Value>, key: &str) -> Result<Option<Vec<&'a str>>> {
-    let Some(value) = daemon.get(key) else {
+    let Some(value) = daemon.get(key).filter(|value| !value.is_null()) else {
         return Ok(None);
     };
-    let list = value
-        .as_array()
-        .and_then(|list| list.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
-    list.map(Some)
-        .ok_or_else(|| Error::new(format!("{key} is not a list of strings")))
+    let list = value.as_array().and_then(|list| {
+        let list = list.iter().filter(|entry| !entry.is_null());
+        list.map(Value::as_str).collect::<Option<Vec<_>>>()
+    });
+    let list = list.ok_or_else(|| Error::new(format!("{key} is not a list of strings")))?;
+    Ok(Some(
+        list.into_iter().filter(|entry| !entry.is_empty()).collect(),
+    ))
 }
 
 #[cfg(test)]

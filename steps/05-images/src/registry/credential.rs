@@ -2,7 +2,15 @@
 
 use std::fmt;
 
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::{BASE64_STANDARD, Engine};
+
+/// Words that were written by hand lack the signs at their end.
+const UNPADDED: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// What a user shows to a registry.
 #[derive(Clone, PartialEq, Eq)]
@@ -48,7 +56,8 @@ pub(crate) fn basic(username: &str, password: &str) -> String {
 
 /// The name and the password of [`basic`]'s word.
 pub(crate) fn from_basic(word: &str) -> Option<(String, String)> {
-    let text = String::from_utf8(BASE64_STANDARD.decode(word.trim()).ok()?).ok()?;
+    let word: String = word.split_whitespace().collect();
+    let text = String::from_utf8(UNPADDED.decode(word).ok()?).ok()?;
     let (username, password) = text.split_once(':')?;
     // Docker of old padded with NUL.
     Some((username.to_owned(), password.trim_matches('\0').to_owned()))
@@ -73,6 +82,9 @@ mod tests {
         );
         let pair = from_basic(&basic("user", "a:b")).unwrap();
         assert_eq!(pair, ("user".into(), "a:b".into()));
+        for word in ["dXNlcjphOmI=", "dXNlcjphOmI", " dXNl\r\ncjphOmI=\n"] {
+            assert_eq!(from_basic(word).unwrap().1, "a:b", "{word}");
+        }
         for wrong in ["", "%", "bm9jb2xvbg=="] {
             assert!(from_basic(wrong).is_none(), "{wrong}");
         }

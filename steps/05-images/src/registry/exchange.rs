@@ -234,7 +234,7 @@ impl Exchange {
             let next = answer
                 .header(header::LOCATION)
                 .ok_or_else(|| Error::new(format!("{} redirects to nowhere", url.shown())))?;
-            let next = url.join(next)?;
+            let next = url.onward(next)?;
             if ask.body.is_some() || !ask.method.is_safe() {
                 return Err(Failure::Wrong(
                     Error::new(format!(

@@ -3,11 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use kit::Error;
-use serde::Deserialize;
 use ureq::http::{HeaderMap, StatusCode, header};
 
 use super::resolver::NotResolved;
 use super::url::Url;
+use crate::lenient::Json;
 
 /// A request that did not give what was asked for.
 #[derive(Debug)]
@@ -117,27 +117,35 @@ impl Refusal {
     }
 }
 
-/// The errors that an answer tells (OCI distribution specification, "Error codes"), in one line.
+/// The errors that an answer tells (OCI distribution specification, "Error codes"), in one line; or what other servers
+/// write in their place, Docker Hub among them.
 fn words(body: &[u8]) -> String {
-    #[derive(Deserialize)]
-    struct Told {
-        errors: Vec<One>,
+    let told = Json::parse_first(body).unwrap_or_default();
+    let errors = told
+        .get("errors")
+        .and_then(Json::as_list)
+        .unwrap_or_default();
+    let words: Vec<_> = errors.iter().take(3).map(one).collect();
+    if words.iter().any(|words| !words.is_empty()) {
+        return printable(&words.join("; "));
     }
-    #[derive(Deserialize)]
-    struct One {
-        #[serde(default)]
-        code: String,
-        #[serde(default)]
-        message: String,
-    }
-    let told = serde_json::from_slice(body).unwrap_or(Told { errors: Vec::new() });
-    let one = |one: &One| match (one.code.as_str(), one.message.as_str()) {
-        ("", message) => message.to_owned(),
-        (code, "") => code.to_lowercase().replace('_', " "),
-        (code, message) => format!("{}: {message}", code.to_lowercase().replace('_', " ")),
+    let others = ["details", "message", "error_description", "error"];
+    let other = others.iter().find_map(|key| told.get(key)?.as_text());
+    printable(other.unwrap_or_default())
+}
+
+fn one(error: &Json) -> String {
+    let text = |key| error.get(key).and_then(Json::as_text).unwrap_or_default();
+    let code = text("code").to_lowercase().replace('_', " ");
+    let message = match text("message") {
+        "" => text("detail"),
+        message => message,
     };
-    let words: Vec<_> = told.errors.iter().take(3).map(one).collect();
-    printable(&words.join("; "))
+    match (code.as_str(), message) {
+        ("", message) => message.to_owned(),
+        (_, "") => code,
+        _ => format!("{code}: {message}"),
+    }
 }
 
 /// Without control characters, and not too long: a stranger wrote it, and it goes to a terminal.
@@ -152,7 +160,11 @@ pub(crate) fn printable(text: &str) -> String {
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+        // One that cannot be counted is longer than anybody waits.
+        let seconds = Duration::try_from_secs_f64(seconds);
+        return seconds
+            .ok()
+            .or(Some(Duration::MAX).filter(|_| !text.starts_with('-')));
     }
     let date = httpdate::parse_http_date(text).ok()?;
     Some(
@@ -239,15 +251,58 @@ mod tests {
             error.to_string(),
             "https://reg/v2/x answered 404 Not Found: name unknown: no [31msuch name; denied"
         );
-        for body in ["", "<html>", "{\"errors\": 1}", "[]"] {
-            assert_eq!(refusal(500, &[], body).words, "");
+        for (body, words) in [
+            ("", ""),
+            ("<html>", ""),
+            ("[]", ""),
+            ("null", ""),
+            (r#"{"errors": 1}"#, ""),
+            (r#"{"errors": null}"#, ""),
+            (r#"{"errors": []}"#, ""),
+            (r#"{"errors": [null, {}]}"#, ""),
+            (r#"{"errors": ["no", {"message": "yes"}]}"#, "; yes"),
+            (
+                r#"{"Errors": [{"Code": "A_B", "message": null, "detail": {"a": 1}}]}"#,
+                "a b",
+            ),
+            (
+                r#"{"errors": [{"code": 7, "message": "no", "detail": "never"}]}"#,
+                "no",
+            ),
+            (
+                r#"{"errors": [{"code": "X", "detail": "never"}]}"#,
+                "x: never",
+            ),
+            (r#"{"errors": [{"code": "X"}]} and more"#, "x"),
+            (
+                r#"{"details": "incorrect username or password"}"#,
+                "incorrect username or password",
+            ),
+            (
+                r#"{"message": "Not Found", "documentation_url": "https://x"}"#,
+                "Not Found",
+            ),
+            (
+                r#"{"error": "invalid_grant", "error_description": "it has run out"}"#,
+                "it has run out",
+            ),
+            (r#"{"error": {"code": 404}}"#, ""),
+        ] {
+            assert_eq!(refusal(500, &[], body).words, words, "{body}");
         }
     }
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {
         let after = |value| refusal(503, &[("retry-after", value)], "").retry_after;
-        assert_eq!(after("7"), Some(Duration::from_secs(7)));
+        for (text, seconds) in [("7", 7.0), (" 7 ", 7.0), ("0", 0.0), ("1.5", 1.5)] {
+            assert_eq!(
+                after(text),
+                Some(Duration::from_secs_f64(seconds)),
+                "{text}"
+            );
+        }
+        assert_eq!(after("1e30"), Some(Duration::MAX));
         assert_eq!(after("Thu, 01 Jan 1970 00:00:00 GMT"), Some(Duration::ZERO));
         let hour = Duration::from_secs(3600);
         let later = httpdate::fmt_http_date(SystemTime::now() + 2 * hour);

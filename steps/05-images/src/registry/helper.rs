@@ -10,6 +10,7 @@ use kit::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::credential::Credential;
+use crate::lenient;
 
 /// A helper by its name: `pass` is the program `docker-credential-pass`.
 #[derive(Clone, Debug)]
@@ -18,10 +19,10 @@ pub(crate) struct Helper {
 }
 
 /// What is said in both directions.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 struct Spoken {
-    #[serde(rename = "ServerURL", default)]
+    #[serde(rename = "ServerURL")]
     server_url: String,
     username: String,
     secret: String,
@@ -54,8 +55,11 @@ impl Helper {
             Err(reason) => return Err(self.failed("get credentials from", &reason)),
         };
         // serde's own text would quote the secret.
-        let spoken: Spoken = serde_json::from_str(&said)
+        let spoken: Spoken = lenient::read_first(said.as_bytes())
             .map_err(|_| self.failed("get credentials from", "its answer is not understood"))?;
+        if spoken.secret.is_empty() && spoken.username.is_empty() {
+            return Ok(None);
+        }
         Ok(Some(match spoken.username.as_str() {
             TOKEN => Credential::IdentityToken {
                 username: String::new(),

@@ -29,6 +29,7 @@ impl Insecure {
                 .strip_prefix("http://")
                 .or(entry.strip_prefix("https://"))
                 .unwrap_or(entry);
+            let host = host.strip_suffix('/').unwrap_or(host);
             if let Ok(range) = host.parse() {
                 insecure.ranges.push(range);
             } else if is_authority(host) {

@@ -18,7 +18,7 @@ fn next_of(header: &str) -> Option<String> {
         });
         let (parameters, after) = after.split_at(end.unwrap_or(after.len()));
         if parameters.split(';').any(is_next) {
-            return Some(reference.to_owned());
+            return Some(reference.trim().to_owned());
         }
         rest = after;
     }
@@ -28,7 +28,7 @@ fn is_next(parameter: &str) -> bool {
     let Some((name, value)) = parameter.split_once('=') else {
         return false;
     };
-    let mut relations = value.trim().trim_matches('"').split(' ');
+    let mut relations = value.trim().trim_matches(['"', '\'']).split(' ');
     name.trim().eq_ignore_ascii_case("rel") && relations.any(|r| r.eq_ignore_ascii_case("next"))
 }
 
@@ -44,6 +44,9 @@ mod tests {
                 Some("/v2/a/tags/list?last=b&n=1"),
             ),
             ("<x>; rel=next", Some("x")),
+            ("< /x > ; rel='next'", Some("/x")),
+            ("<https://a/x>;rel=\"next\";title=x", Some("https://a/x")),
+            (", <x>; rel=next", Some("x")),
             ("<x>;REL=\"prev NEXT\"", Some("x")),
             ("<a>; rel=prev, <b>; title=\"c, d\"; rel=next", Some("b")),
             ("<a>; rel=prev", None),

@@ -91,8 +91,8 @@ impl Client {
                 );
                 (token.header, accepted)
             }
-            Some(Challenge::Basic) => (basic_header(&url, credential)?, credential.clone()),
-            None => return Err(Failure::Refused(answer.into_refusal().into())),
+            // Who does not say how to be asked may know the oldest way.
+            Some(Challenge::Basic) | None => (basic_header(&url, credential)?, credential.clone()),
         };
         let again = self.exchange.transport.send(
             &ureq::http::Method::GET,

@@ -7,6 +7,8 @@ use serde::de::IgnoredAny;
 
 use super::failure::printable;
 use super::name::Version;
+use crate::lenient;
+use crate::manifest::media::{self, Family};
 
 /// A manifest or an index, as its registry has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,10 +25,10 @@ pub struct Manifest {
 pub(crate) const LARGEST: u64 = 4 << 20;
 
 /// The fields that decide what a manifest is.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 struct Shape {
-    media_type: Option<String>,
+    media_type: String,
     schema_version: Option<u64>,
     config: Option<IgnoredAny>,
     layers: Option<IgnoredAny>,
@@ -58,7 +60,7 @@ pub(crate) fn check(
             .hint("it was changed on its way, or the registry's storage is damaged"));
         }
     }
-    let shape: Shape = serde_json::from_slice(&bytes).map_err(|e| {
+    let shape: Shape = lenient::read(&bytes).map_err(|e| {
         Error::new(format!(
             "the manifest is not a JSON object as it should be: {e}"
         ))
@@ -92,41 +94,40 @@ fn media_type(shape: &Shape, content_type: Option<&str>) -> Result<String> {
     if is_image && is_index {
         return Err(Error::new("the manifest is an image and an index at once"));
     }
-    let header = content_type
-        .map(|text| text.split(';').next().unwrap_or(text).trim())
-        .filter(|text| !is_generic(text));
-    match (header, shape.media_type.as_deref()) {
-        (Some(header), Some(body)) if header != body => Err(Error::new(format!(
-            "the manifest is sent as {} and calls itself {}",
-            printable(header),
-            printable(body)
-        ))),
-        (Some(one), _) | (None, Some(one)) => {
-            // Both families name it so.
-            let says_index = one.contains("index") || one.contains("list");
-            if says_index && is_image || !says_index && is_index {
-                return Err(Error::new(format!(
-                    "the manifest is called {} and is something else",
-                    printable(one)
-                )));
-            }
-            Ok(one.to_owned())
+    let header = content_type.and_then(media::told);
+    let body = media::told(&shape.media_type);
+    let told = match (header, body) {
+        (Some(header), Some(body)) if header != body => {
+            return Err(Error::new(format!(
+                "the manifest is sent as {} and calls itself {}",
+                printable(&header),
+                printable(&body)
+            )));
         }
-        (None, None) => Err(Error::new("nothing says what the manifest is")
-            .hint("the registry does not send its Content-Type")),
+        (header, body) => header.or(body),
+    };
+    let Some(told) = told else {
+        // An OCI document need not say it, and servers of plain files do not know it.
+        return match (is_image, is_index) {
+            (true, _) => Ok(media::MANIFEST.to_owned()),
+            (_, true) => Ok(media::INDEX.to_owned()),
+            _ => Err(Error::new("nothing says what the manifest is")
+                .hint("the registry does not send its Content-Type")),
+        };
+    };
+    match media::family(&told) {
+        Some(Family::Index) if is_image => Err(other_than(&told)),
+        Some(Family::Manifest) if is_index => Err(other_than(&told)),
+        _ => Ok(told),
     }
 }
 // ANCHOR_END: media_type
 
-/// What servers of plain files send for whatever they do not know.
-fn is_generic(media_type: &str) -> bool {
-    [
-        "",
-        "application/json",
-        "application/octet-stream",
-        "text/plain",
-    ]
-    .contains(&media_type)
+fn other_than(told: &str) -> Error {
+    Error::new(format!(
+        "the manifest is called {} and is something else",
+        printable(told)
+    ))
 }
 
 #[cfg(test)]
@@ -150,6 +151,16 @@ mod tests {
     fn what_a_manifest_is_stands_in_its_header_or_in_itself() {
         for (body, content_type, want) in [
             ("{\"layers\": []}", Some(IMAGE), IMAGE),
+            ("{\"layers\": []}", Some(&IMAGE.to_uppercase()), IMAGE),
+            ("{\"layers\": []}", None, IMAGE),
+            ("{\"Config\": {}}", Some("text/html; charset=utf-8"), IMAGE),
+            ("{\"manifests\": []}", Some("binary/octet-stream"), INDEX),
+            (
+                "{\"mediaType\": null, \"schemaVersion\": 2.0, \"layers\": []}",
+                Some(""),
+                IMAGE,
+            ),
+            ("{\"manifests\": null, \"layers\": []}", Some(IMAGE), IMAGE),
             (
                 "{\"layers\": []}",
                 Some("application/vnd.oci.image.manifest.v1+json; charset=utf-8"),
@@ -182,7 +193,9 @@ mod tests {
                 "calls itself",
             ),
             ("{\"layers\": []}", Some(DOCKER), "not asked for"),
-            ("{\"layers\": []}", None, "nothing says"),
+            ("{}", None, "nothing says"),
+            ("null", None, "nothing says"),
+            ("{\"mediaType\": 1}", None, "mediaType"),
             (
                 "{\"schemaVersion\": 1, \"fsLayers\": []}",
                 Some(IMAGE),

@@ -54,8 +54,9 @@ mod search;
 mod tls;
 mod transport;
 mod url;
+mod verified;
 
-pub use blob::{Beginning, Blob, Verified};
+pub use blob::Blob;
 pub use client::{Client, Described};
 pub use config_file::{ConfigFile, Kept};
 pub use configuration::{Configuration, Mirrors, Patience};
@@ -69,3 +70,4 @@ pub use name::{Repository, Version};
 pub use proxy::Proxies;
 pub use push::Pushed;
 pub use search::{Filter, Found, LIMIT as SEARCH_LIMIT};
+pub use verified::{Beginning, Verified};

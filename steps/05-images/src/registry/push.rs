@@ -132,7 +132,8 @@ impl Pushing<'_> {
         let ask = Ask::get(path, &self.scopes).method(Method::HEAD);
         match self.exchange.ask(&self.host, &ask) {
             Ok(_) => Ok(true),
-            Err(failure) if failure.status() == Some(404) => Ok(false),
+            // Who does not understand the question may have it or not: to send it once more does no harm.
+            Err(failure) if matches!(failure.status(), Some(400 | 404 | 405 | 501)) => Ok(false),
             Err(failure) => Err(failure),
         }
     }
@@ -298,7 +299,7 @@ impl Pushing<'_> {
         let location = answer.header(header::LOCATION).ok_or_else(|| {
             Error::new(format!("{} does not say where to send", answer.url.shown()))
         })?;
-        let next = answer.url.join(location)?;
+        let next = answer.url.onward(location)?;
         self.exchange.check_redirect(&answer.url, &next)?;
         Ok(next)
     }

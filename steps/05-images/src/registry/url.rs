@@ -96,6 +96,20 @@ impl Url {
         Self::parse(&format!("{}://{}{path}", self.scheme, self.authority))
     }
 
+    /// The same of where an answer sends us. A registry behind a proxy that ends TLS does not know that it is spoken to
+    /// over TLS, and calls itself `http://`: the same host is asked in the way in which it was found.
+    pub(crate) fn onward(&self, reference: &str) -> Result<Self> {
+        let next = self.join(reference.trim())?;
+        let is_same = next.authority == self.authority && self.scheme == Scheme::Https;
+        Ok(match is_same {
+            true => Self {
+                scheme: Scheme::Https,
+                ..next
+            },
+            false => next,
+        })
+    }
+
     /// Whether what may be told to one may be told to the other: the same host and port, spoken to in the same way.
     pub(crate) fn same_origin(&self, other: &Self) -> bool {
         self.scheme == other.scheme && self.authority == other.authority
@@ -212,6 +226,23 @@ mod tests {
             );
         }
         assert!(base.join("file:///etc/passwd").is_err());
+    }
+
+    #[test]
+    fn a_host_that_does_not_know_of_its_tls_is_asked_as_before() {
+        for (base, reference, want) in [
+            ("https://a/x", "http://a/y", "https://a/y"),
+            ("https://a/x", "http://A:80/y", "https://a/y"),
+            ("https://a/x", " /y ", "https://a/y"),
+            ("https://a:5000/x", "http://a:5000/y", "https://a:5000/y"),
+            ("https://a/x", "http://b/y", "http://b/y"),
+            ("https://a/x", "http://a:5000/y", "http://a:5000/y"),
+            ("http://a/x", "https://a/y", "https://a/y"),
+            ("http://a/x", "http://a/y", "http://a/y"),
+        ] {
+            let next = Url::parse(base).unwrap().onward(reference).unwrap();
+            assert_eq!(next.to_string(), want, "{base} {reference}");
+        }
     }
 
     #[test]

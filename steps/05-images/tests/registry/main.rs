@@ -13,6 +13,7 @@ mod program;
 mod pull;
 mod push;
 mod real;
+mod strange;
 mod tags;
 mod trust;
 
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         push::tests(),
         accounts::tests(),
         program::tests(),
+        strange::tests(),
         real::tests(),
     ];
     let code = harness::run("registry", tests.into_iter().flatten().collect());

@@ -61,6 +61,11 @@ pub(crate) fn tests() -> Vec<Test> {
             an_upload_in_the_clear,
         ),
         test(
+            "an_upload_to_itself_stays_over_tls",
+            &[],
+            an_upload_to_itself_stays_over_tls,
+        ),
+        test(
             "what_is_sent_follows_no_redirect",
             &[],
             what_is_sent_follows_no_redirect,
@@ -365,7 +370,7 @@ fn an_upload_elsewhere() {
 
 fn an_upload_in_the_clear() {
     let network = Network::new();
-    let (_registry, client) = uploading_to(&network, "http://reg.test/v2/app/blobs/uploads/1");
+    let (_registry, client) = uploading_to(&network, "http://store.test/v2/app/blobs/uploads/1");
     let pushed = client.upload_blob(
         &app("reg.test"),
         &Digest::of(BLOB),
@@ -377,6 +382,20 @@ fn an_upload_in_the_clear() {
         error
             .hint_text()
             .is_some_and(|hint| hint.contains("X-Forwarded-Proto"))
+    );
+    assert!(!network.asked().contains(&"store.test:80".to_owned()));
+}
+
+/// Behind a proxy that ends TLS a registry does not know of it, and calls itself `http://`: it is asked over TLS all the
+/// same.
+fn an_upload_to_itself_stays_over_tls() {
+    let network = Network::new();
+    let (registry, client) = uploading_to(&network, "http://reg.test/v2/app/blobs/uploads/1");
+    let digest = Digest::of(BLOB);
+    let pushed = client.upload_blob(&app("reg.test"), &digest, None, &mut BLOB.as_bytes());
+    assert!(
+        registry.lines().iter().any(|line| line.starts_with("PUT ")),
+        "{pushed:?}"
     );
     assert!(!network.asked().contains(&"reg.test:80".to_owned()));
 }

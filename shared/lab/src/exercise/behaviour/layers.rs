@@ -35,7 +35,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         id: "inside",
-        asks: "an archive that leads out through a symbolic link of its own is refused, and writes nothing there",
+        asks: "an archive that leads out through a symbolic link of its own writes nothing there",
         run: inside,
     },
 ];
@@ -238,10 +238,11 @@ fn inside() -> Outcome {
         "out",
         "the archive has a link `way`, and a file `way/victim`: unpacking it has changed a file outside of the layer"
     );
+    // It may be refused, or the link may be taken as one in the layer's own root.
     ensure!(
-        ran.code == 125,
-        "accepted",
-        "the archive leads out of the layer, and `unpack` exited with {} in place of 125",
+        matches!(ran.code, 0 | 125),
+        "died",
+        "the archive leads out of the layer, and `unpack` exited with {} in place of 0 or 125",
         ran.code
     );
     Ok(())

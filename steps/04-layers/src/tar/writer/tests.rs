@@ -111,23 +111,18 @@ fn every_truncation_is_seen() {
     let expected = many().len();
     for length in (1..whole.len() - 1024).step_by(97) {
         match read(&whole[..length]) {
-            Ok(entries) => assert!(
-                length % BLOCK == 0 && entries.len() < expected,
-                "{length} of {} bytes passed for a whole archive",
-                whole.len()
-            ),
+            // Between two entries, or in what fills up the last block of the last file, which some tools leave out.
+            Ok(entries) => {
+                let missing = &whole[length..length.next_multiple_of(BLOCK)];
+                assert!(
+                    missing.iter().all(|byte| *byte == 0) && entries.len() < expected,
+                    "{length} of {} bytes passed for a whole archive",
+                    whole.len()
+                );
+            }
             Err(error) => assert!(error.to_string().contains("truncated"), "{error}"),
         }
     }
-}
-
-#[test]
-fn data_after_the_end_is_refused() {
-    let mut bytes = archive(&many());
-    bytes.extend_from_slice(&[0; 10_000]);
-    assert!(read(&bytes).is_ok());
-    bytes.push(1);
-    assert!(read(&bytes).is_err());
 }
 
 #[test]

@@ -164,3 +164,95 @@ fn a_helper_that_is_not_there_is_named() {
         );
     }
 }
+
+/// What is found for `reg`, in files as they are written by hand and by other programs; `None` is refused.
+#[test]
+fn the_file_is_read_as_docker_reads_it() {
+    let user = Some(Some("user:word"));
+    let cases: &[(&str, Option<Option<&str>>)] = &[
+        ("", Some(None)),
+        (" \n", Some(None)),
+        ("{}", Some(None)),
+        ("null", None),
+        ("[]", None),
+        ("{", None),
+        (
+            r#"{"auths": null, "credsStore": null, "credHelpers": null}"#,
+            Some(None),
+        ),
+        (r#"{"auths": {"reg": {"auth": "dXNlcjp3b3Jk"}}}"#, user),
+        (
+            "\u{feff}{\"auths\": {\"reg\": {\"auth\": \"dXNlcjp3b3Jk\"}}}",
+            user,
+        ),
+        (r#"{"auths": {"reg": {"auth": "dXNlcjp3b3Jk"}}} more"#, user),
+        (r#"{"Auths": {"reg": {"AUTH": "dXNlcjp3b3Jk"}}}"#, user),
+        (
+            r#"{"auths": {"https://reg/v1/": {"auth": "dXNlcjp3b3Jk"}}}"#,
+            user,
+        ),
+        (r#"{"auths": {"reg/": {"auth": "dXNlcjp3b3Jk"}}}"#, user),
+        (
+            r#"{"auths": {"http://reg": {"auth": "dXNlcjp3b3Jk"}}}"#,
+            user,
+        ),
+        (
+            r#"{"auths": {"reg": {"auth": null, "username": "user", "password": "word"}}}"#,
+            user,
+        ),
+        (
+            r#"{"auths": {"reg": {"auth": "", "username": "user", "password": "word"}}}"#,
+            user,
+        ),
+        (
+            r#"{"auths": {"reg": {"username": "user", "password": null}}}"#,
+            Some(Some("user:")),
+        ),
+        (
+            r#"{"auths": {"reg": {"auth": "dXNlcjp3b3Jk", "email": 7, "new": []}}}"#,
+            user,
+        ),
+        (
+            r#"{"auths": {"reg": {"auth": "dXNlcjp3b3Jk"}}, "credsStore": ""}"#,
+            user,
+        ),
+        (
+            r#"{"auths": {"reg": {"auth": "dXNlcjp3b3Jk"}}, "credHelpers": {"reg": null}}"#,
+            user,
+        ),
+        (
+            r#"{"auths": {"reg": {"auth": "dXNlcjp3b3Jk"}}, "credHelpers": {"reg": ""}}"#,
+            user,
+        ),
+        (r#"{"auths": {"reg": null}}"#, Some(None)),
+        (r#"{"auths": {"reg": {}}}"#, Some(None)),
+        (r#"{"auths": {"reg": "x"}}"#, Some(None)),
+        (r#"{"auths": {"other": {"auth": "%"}}}"#, Some(None)),
+        (r#"{"auths": {"reg": {"auth": "%"}}}"#, None),
+        (r#"{"auths": []}"#, None),
+        (r#"{"credHelpers": "x"}"#, None),
+        (r#"{"credsStore": 1}"#, None),
+    ];
+    for (text, expected) in cases {
+        let (_dir, file) = file(text);
+        let found = file.credential("reg");
+        let shown = found.as_ref().ok().map(|found| {
+            found.as_ref().map(|credential| match credential {
+                Credential::Password { username, password } => format!("{username}:{password}"),
+                Credential::IdentityToken { token, .. } => token.clone(),
+            })
+        });
+        let shown = shown.as_ref().map(Option::as_deref);
+        assert_eq!(shown, *expected, "{text}: {found:?}");
+    }
+}
+
+/// What is written goes where it was found, whatever it is called there.
+#[test]
+fn a_key_of_another_case_is_not_doubled() {
+    let (_dir, file) = file(r#"{"Auths": {"other": {"auth": "YTpi"}}}"#);
+    file.store("reg", &Credential::password("a", "b")).unwrap();
+    let text = value(&file);
+    assert_eq!(text["Auths"]["reg"]["auth"], "YTpi");
+    assert!(text.get("auths").is_none(), "{text}");
+}
