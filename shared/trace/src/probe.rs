@@ -73,7 +73,10 @@ fn sites(pid: Pid) -> Option<(u64, Sites)> {
     let sections = header.sections(endian, &file).ok()?;
     let (mut found, mut code) = (Vec::new(), Vec::new());
     for section in sections.iter() {
-        if section.sh_flags(endian).contains(object::elf::SHF_EXECINSTR) {
+        if section
+            .sh_flags(endian)
+            .contains(object::elf::SHF_EXECINSTR)
+        {
             let start = section.sh_addr(endian);
             code.push(start..start + section.sh_size(endian));
         }
