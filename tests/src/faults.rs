@@ -2,7 +2,7 @@
 //!
 //! A start is a conversation between processes, and each of them may die at any point of it. [`for_each_syscall`] lets
 //! them: it starts the same container again and again, and each time kills the process of one role before another one of
-//! its system calls, up to the command's execution. It tries a [`sample`](crate::sample) of them, or all.
+//! its system calls, up to the command's execution. It tries a [`sample`](crate::sample()) of them, or all.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};

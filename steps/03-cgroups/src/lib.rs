@@ -14,6 +14,7 @@
 //! | `devices.rs`, `program.rs` | which device nodes may be opened, as a policy and as eBPF |
 //! | `inside.rs` | `/sys/fs/cgroup` in the container |
 //! | `made.rs`, `record.rs` | what there is of a container, which containers there are, and cleaning up after the dead |
+//! | `undo.rs` | undoing a container that another process has made |
 //! | `control.rs`, `stats.rs`, `notes.rs` | freeze, thaw, kill; figures; why it ended |
 //! | `join.rs` | the cgroups of a container that runs already |
 //! | `actions.rs`, `show.rs`, `cli.rs` | the command line |
@@ -41,6 +42,7 @@ pub mod record;
 mod removal;
 mod show;
 mod stats;
+mod undo;
 mod v1;
 mod v2;
 pub mod values;
@@ -53,8 +55,8 @@ pub use join::Join;
 pub use layout::{Controller, Hierarchy, Layout, Version, is_enabled};
 pub use limits::{Limits, Rate, Swap, Throttle};
 pub use program::program;
-pub use record::UNDO;
 pub use stats::Stats;
+pub use undo::UNDO;
 pub use v1::{device_writes, writes as v1_writes};
 pub use v2::{cpu_weight, io_weight, writes as v2_writes};
 pub use write::{Missing, Value, Write};

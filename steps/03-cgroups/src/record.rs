@@ -13,26 +13,25 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kit::{Error, Result};
-use namespaces::{Leftover, Undo};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
 use crate::control;
 use crate::group::Group;
-use crate::made::{Made, NAME};
+use crate::made::Made;
 
 /// The record of a container that is ours, and its lock.
 #[derive(Debug)]
 pub struct Record {
-    path: PathBuf,
-    file: File,
+    pub(crate) path: PathBuf,
+    pub(crate) file: File,
 }
 
 /// Where the records are.
-fn directory() -> PathBuf {
+pub(crate) fn directory() -> PathBuf {
     kit::roots::run().join("cgroups")
 }
 
@@ -87,7 +86,7 @@ impl Record {
 }
 
 /// What became of a new record.
-enum Shown {
+pub(crate) enum Shown {
     /// It is there.
     Record(Record),
     /// A sweep has taken the draft for a dead container's, and removed it.
@@ -97,7 +96,7 @@ enum Shown {
 }
 
 /// Writes a record under another name, locked, and gives it its own.
-fn show(name: &str, text: &[u8], flags: RenameFlags) -> Result<Shown> {
+pub(crate) fn show(name: &str, text: &[u8], flags: RenameFlags) -> Result<Shown> {
     let directory = directory();
     let path = directory.join(name);
     let draft = directory.join(format!(".{name}.{}", std::process::id()));
@@ -111,112 +110,6 @@ fn show(name: &str, text: &[u8], flags: RenameFlags) -> Result<Shown> {
             Ok(Shown::Taken(path))
         }
         Err(errno) => Err(Error::sys("write the record", &path, errno)),
-    }
-}
-
-// ANCHOR: undo
-/// How what this step leaves of a container is undone.
-pub const UNDO: Undo = Undo {
-    mechanism: NAME,
-    thaw: Some(|leftover| control::thaw(&read(leftover)?.group)),
-    undo: |leftover, exit| {
-        let made = read(leftover)?;
-        match Left::of(&made)? {
-            Left::Recorded(_record) => {
-                made.explain(exit);
-                undo(&made)
-            }
-            Left::Unrecorded(_record) => {
-                made.group.remove_empty()?;
-                undo(&made)
-            }
-            Left::Nothing => Ok(()),
-        }
-    },
-    sweep: Some(sweep),
-};
-// ANCHOR_END: undo
-
-fn read(leftover: &Leftover) -> Result<Made> {
-    let made: Made = leftover.read()?;
-    made.check()?;
-    Ok(made)
-}
-
-/// What there is to undo, with the name locked for as long as it takes.
-enum Left {
-    /// The record stands for it.
-    Recorded(Record),
-    /// Somebody has removed the record. Where it lay there is one of our own now, so that nobody takes the name meanwhile.
-    Unrecorded(Record),
-    /// It has been undone, and the name may be another's by now.
-    Nothing,
-}
-
-impl Left {
-    /// # Errors
-    /// The process that made the container lives on and does not give it up; or the record says something else.
-    fn of(made: &Made) -> Result<Self> {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        loop {
-            if let Some(left) = Self::now(made)? {
-                return Ok(left);
-            }
-            if Instant::now() > deadline {
-                return Err(Error::new(format!(
-                    "the cgroups of the container \"{}\" are in other hands",
-                    made.name
-                ))
-                .hint("the process that made it has to undo it: see whether that is stopped"));
-            }
-            sleep(Duration::from_millis(5));
-        }
-    }
-
-    /// `None` while another cleans up.
-    fn now(made: &Made) -> Result<Option<Self>> {
-        let path = directory().join(&made.name);
-        let mut file = match File::open(&path) {
-            Err(e) if e.kind() == ErrorKind::NotFound => return Self::without_record(made),
-            other => other.map_err(|e| Error::io("open the record", &path, &e))?,
-        };
-        let is_locked = file.try_lock().is_ok();
-        let mut text = Vec::new();
-        file.read_to_end(&mut text)
-            .map_err(|e| Error::io("read the record", &path, &e))?;
-        let is_there = file.metadata().is_ok_and(|m| m.nlink() > 0);
-        Ok(match decode(&text) {
-            _ if !is_there => None,
-            Some(found) if found.id != made.id => Some(Self::Nothing),
-            Some(found) if found.group != made.group => {
-                return Err(Error::new(format!(
-                    "{} says that the container has other cgroups",
-                    path.display()
-                ))
-                .hint(
-                    "somebody has changed one of the two: remove the cgroups by hand, with rmdir",
-                ));
-            }
-            _ if !is_locked => None,
-            Some(_) => Some(Self::Recorded(Record { path, file })),
-            // It is no record, and stands for nothing.
-            None => {
-                let _ = fs::remove_file(&path);
-                None
-            }
-        })
-    }
-
-    fn without_record(made: &Made) -> Result<Option<Self>> {
-        if !made.group.nodes.iter().any(|node| node.directory.exists()) {
-            return Ok(Some(Self::Nothing));
-        }
-        let mut ours = made.clone();
-        ours.is_detached = true;
-        match show(&made.name, &encode(&ours)?, RenameFlags::RENAME_NOREPLACE)? {
-            Shown::Record(record) => Ok(Some(Self::Unrecorded(record))),
-            Shown::Swept | Shown::Taken(_) => Ok(None),
-        }
     }
 }
 
@@ -366,7 +259,7 @@ fn names() -> Result<Vec<OsString>> {
 }
 
 /// As JSON, so that `jq . /run/drydock/cgroups/NAME` shows it.
-fn encode(made: &Made) -> Result<Vec<u8>> {
+pub(crate) fn encode(made: &Made) -> Result<Vec<u8>> {
     serde_json::to_vec(made).map_err(|e| {
         Error::new(format!("cannot write the record of the container: {e}"))
             .hint("a cgroup whose path is not UTF-8 cannot be written down")
@@ -374,7 +267,7 @@ fn encode(made: &Made) -> Result<Vec<u8>> {
 }
 
 /// `None` if it is none, or names what is not ours.
-fn decode(text: &[u8]) -> Option<Made> {
+pub(crate) fn decode(text: &[u8]) -> Option<Made> {
     let made: Made = serde_json::from_slice(text).ok()?;
     made.check().is_ok().then_some(made)
 }
