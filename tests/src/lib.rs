@@ -29,6 +29,7 @@
 //! | `DRYDOCK_SEED` | which sample it is: a failed test names its own |
 //! | `DRYDOCK_PATIENCE` | a factor on all time limits, for slow machines |
 //! | `DRYDOCK_REPORT` | a file to which each outcome is appended, one JSON object a line |
+//! | `DRYDOCK_BUILT` | the programs under test are built already ([`run_with_all_programs`]) |
 //! | `DRYDOCK_BIN_DIR` | where [`bin`] finds programs, if not beside the test (its folder `examples` is for [`example`]) |
 
 mod binary;
@@ -56,6 +57,6 @@ pub use output::Output;
 pub use run::{Run, Running};
 pub use sample::{everything, sample};
 pub use scene::{directory, unique};
-pub use suite::{Test, run, test};
+pub use suite::{Test, run, run_with_all_programs, test};
 pub use terminal::Terminal;
 pub use wait::{contents, eventually};

@@ -13,7 +13,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::need::Need;
 use crate::report::{self, Outcome};
-use crate::{sample, scene};
+use crate::{binary, sample, scene};
 
 /// One test: a name, what it needs, and a function that panics if it fails.
 pub struct Test {
@@ -67,6 +67,20 @@ impl Test {
         only.is_empty() || (self.vm && has("vm")) || self.needs.iter().any(|need| has(need.key()))
     }
 
+    /// What stands in brackets before the name. nextest runs every test in a process of its own, and is told by it
+    /// which ones must run alone (.config/nextest.toml).
+    fn kind(&self) -> &'static str {
+        if self.alone { "alone" } else { "" }
+    }
+
+    /// The name as it is listed.
+    fn title(&self) -> String {
+        match self.kind() {
+            "" => self.name.clone(),
+            kind => format!("[{kind}] {}", self.name),
+        }
+    }
+
     /// What keeps it from running on a machine of which this is promised.
     fn obstacle(&self, promised: &str) -> Option<Obstacle> {
         let (need, reason) = self
@@ -93,18 +107,42 @@ enum Obstacle {
 
 /// Runs a suite with libtest's own command line (`cargo test NAME -- --list`), and returns what `main` should.
 pub fn run(suite: &str, tests: Vec<Test>) -> ExitCode {
+    run_after(|| Ok(()), suite, tests)
+}
+
+/// The same for a suite whose tests start programs or examples of other packages: they are built first, since cargo
+/// builds those of the package alone that is tested.
+pub fn run_with_all_programs(suite: &str, tests: Vec<Test>) -> ExitCode {
+    run_after(binary::build_all, suite, tests)
+}
+
+fn run_after(
+    prepare: impl FnOnce() -> Result<(), String>,
+    suite: &str,
+    tests: Vec<Test>,
+) -> ExitCode {
     // `nohup` and a shell's `&` start us with signals ignored, and so would be what the tests start. A write into a
     // pipe that nobody reads stays an error for the suite itself.
     kit::sys::process::reset_signals(&[libc::SIGPIPE]).expect("signals can be reset");
     let (arguments, filters) = CommandLine::parse().divide();
     let only = std::env::var("DRYDOCK_ONLY").unwrap_or_default();
     let promised = std::env::var("DRYDOCK_PROMISES").unwrap_or_default();
-    let trials = tests
+    // Whoever lists the tests is told which ones are ignored, as nextest asks before it runs any. When they run, the
+    // reason is told as well, which is possible only then.
+    let is_asked = arguments.list || arguments.ignored;
+    let trials: Vec<_> = tests
         .into_iter()
         .filter(|test| test.is_wanted(&only))
-        .filter(|test| passes(&test.name, &filters, arguments.exact))
-        .map(|test| trial(suite.to_owned(), promised.clone(), test))
+        .filter(|test| passes(test, &filters, arguments.exact))
+        .map(|test| {
+            let is_ignored = || matches!(test.obstacle(&promised), Some(Obstacle::Missing(_)));
+            let is_flagged = is_asked && is_ignored();
+            trial(suite.to_owned(), promised.clone(), test).with_ignored_flag(is_flagged)
+        })
         .collect();
+    if !arguments.list && !trials.is_empty() {
+        prepare().expect("the programs under test can be built");
+    }
     keep_panics();
     let conclusion = libtest_mimic::run(&arguments, trials);
     if let Some(summary) = sample::summary() {
@@ -137,10 +175,11 @@ impl CommandLine {
     }
 }
 
-fn passes(name: &str, filters: &[String], exact: bool) -> bool {
+fn passes(test: &Test, filters: &[String], exact: bool) -> bool {
+    let title = test.title();
     let is_meant = |filter: &String| match exact {
-        true => name == filter,
-        false => name.contains(filter.as_str()),
+        true => test.name == *filter || title == *filter,
+        false => title.contains(filter.as_str()),
     };
     filters.is_empty() || filters.iter().any(is_meant)
 }
@@ -149,7 +188,7 @@ fn passes(name: &str, filters: &[String], exact: bool) -> bool {
 static COMPANY: RwLock<()> = RwLock::new(());
 
 fn trial(suite: String, promised: String, test: Test) -> Trial {
-    let name = test.name.clone();
+    let (name, kind) = (test.name.clone(), test.kind());
     let runner = move || {
         let name = test.name.clone();
         let alone = test
@@ -170,7 +209,7 @@ fn trial(suite: String, promised: String, test: Test) -> Trial {
             .map_err(|error| format!("the report cannot be written: {error}"))?;
         result
     };
-    Trial::ignorable_test(name, runner)
+    Trial::ignorable_test(name, runner).with_kind(kind)
 }
 
 fn carry_out(test: Test, promised: &str) -> Result<Completion, Failed> {
@@ -290,9 +329,20 @@ mod tests {
         let (arguments, filters) = CommandLine::parse_from(line).divide();
         assert!(arguments.exact && arguments.filter.is_none());
         assert_eq!(filters, ["one", "two"]);
-        assert!(passes("two", &filters, true) && !passes("two more", &filters, true));
-        assert!(passes("two more", &filters, false) && !passes("three", &filters, false));
-        assert!(passes("three", &[], false));
+        let [two, more, three] = ["two", "two more", "three"].map(|name| test(name, &[], || {}));
+        assert!(passes(&two, &filters, true) && !passes(&more, &filters, true));
+        assert!(passes(&more, &filters, false) && !passes(&three, &filters, false));
+        assert!(passes(&three, &[], false));
+    }
+
+    #[test]
+    fn a_test_that_runs_alone_is_found_by_the_name_that_is_listed() {
+        let test = test("one", &[], || {}).alone();
+        assert_eq!(test.title(), "[alone] one");
+        for name in ["one", "[alone] one"] {
+            assert!(passes(&test, &[name.to_owned()], true), "{name}");
+        }
+        assert!(!passes(&test, &["alone".to_owned()], true));
     }
 
     #[test]

@@ -24,6 +24,16 @@ fn main() -> ExitCode {
         ),
         test("only_runs_what_needs_it", &[], only_runs_what_needs_it),
         test("filters_are_libtests", &[], filters_are_libtests),
+        test(
+            "what_is_ignored_is_known_when_tests_are_listed",
+            &[],
+            what_is_ignored_is_known_when_tests_are_listed,
+        ),
+        test(
+            "what_runs_alone_and_in_the_vm_is_known_too",
+            &[],
+            what_runs_alone_and_in_the_vm_is_known_too,
+        ),
         test("a_failure_is_told_once", &[], a_failure_is_told_once),
         test(
             "a_sample_can_be_tried_again",
@@ -39,7 +49,7 @@ fn inner() -> Vec<Test> {
         test("good", &[Need::Program("sh")], || {}),
         test("bad", &[], || panic!("on purpose")),
         test("skipped", &[Need::Program("no-such-program")], || {}),
-        test("old", &[], || {}).also_in_vm(),
+        test("lonely", &[], || {}).alone().also_in_vm(),
         test("whole", &[Need::Everything], || {}),
         test("part", &[], || {
             let tried = harness::sample(1000, 5);
@@ -106,13 +116,36 @@ fn a_promise_that_is_not_kept_is_a_failure() {
 fn only_runs_what_needs_it() {
     let output = run(&["--list"], &[("DRYDOCK_ONLY", "swap,programs")]).assert_code(0);
     assert_eq!(output.out(), "good: test\nskipped: test\n");
-    let output = run(&["--list"], &[("DRYDOCK_ONLY", "vm")]).assert_code(0);
-    assert_eq!(output.out(), "old: test\n");
 }
 
 fn filters_are_libtests() {
     run(&["--exact", "good"], &[]).assert_code(0);
     run(&["--skip", "bad", "--skip", "part"], &[]).assert_code(0);
+}
+
+/// nextest asks so (<https://nexte.st/docs/design/custom-test-harnesses/>), and then runs what is not ignored.
+fn what_is_ignored_is_known_when_tests_are_listed() {
+    let list = |more: &[&str], promises: &str| {
+        let words = [&["--list", "--format", "terse"], more].concat();
+        let output = run(&words, &[("DRYDOCK_PROMISES", promises)]).assert_code(0);
+        output.out().replace(": test\n", " ")
+    };
+    assert_eq!(list(&[], ""), "good bad skipped [alone] lonely whole part ");
+    assert_eq!(list(&["--ignored"], ""), "skipped whole ");
+    // A promise that is not kept fails, for which it has to run; time is nobody's to promise.
+    assert_eq!(list(&["--ignored"], "all"), "whole ");
+    let output = run(&["--exact", "skipped", "--nocapture", "--ignored"], &[]).assert_code(0);
+    assert!(output.out().contains("0 failed; 1 ignored"), "{output}");
+}
+
+fn what_runs_alone_and_in_the_vm_is_known_too() {
+    let output = run(&["--exact", "[alone] lonely"], &[]).assert_code(0);
+    assert!(
+        output.out().contains("test [alone] lonely ... ok"),
+        "{output}"
+    );
+    let output = run(&["--list"], &[("DRYDOCK_ONLY", "vm")]).assert_code(0);
+    assert_eq!(output.out(), "[alone] lonely: test\n");
 }
 
 fn a_failure_is_told_once() {

@@ -8,9 +8,10 @@ use std::process::{Command, Stdio};
 use anyhow::{Result, bail};
 
 /// What sudo would drop and our programs look at.
-const KEPT: [&str; 14] = [
+const KEPT: [&str; 15] = [
     "CI",
     "DRYDOCK_BIN_DIR",
+    "DRYDOCK_BUILT",
     "DRYDOCK_EVERYTHING",
     "DRYDOCK_ONLY",
     "DRYDOCK_PROMISES",

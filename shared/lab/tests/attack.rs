@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         Need::Controller("memory"),
         Need::Controller("pids"),
     ];
-    harness::run(
+    harness::run_with_all_programs(
         "lab attack",
         vec![
             test("every_cell_is_as_it_is_recorded", NEEDS, recorded)

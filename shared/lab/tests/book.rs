@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         Need::Package("busybox", "busybox-static"),
         Need::Program("setpriv"),
     ];
-    harness::run(
+    harness::run_with_all_programs(
         "lab book",
         vec![
             test(

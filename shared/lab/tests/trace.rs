@@ -11,7 +11,7 @@ use serde_json::Value;
 
 fn main() -> ExitCode {
     let root = &[Need::Root];
-    harness::run(
+    harness::run_with_all_programs(
         "lab trace",
         vec![
             test("the_exit_code_is_the_command_s", &[], exit_codes),

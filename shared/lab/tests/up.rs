@@ -6,7 +6,7 @@ use harness::{Need, Output, Run, bin, directory, test};
 
 fn main() -> ExitCode {
     let needs = &[Need::Root, Need::Package("busybox", "busybox-static")];
-    harness::run(
+    harness::run_with_all_programs(
         "lab up",
         vec![
             test(

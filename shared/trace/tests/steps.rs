@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     ];
     // Which calls a container takes is decided by what the kernel has.
     let tests = tests.into_iter().map(Test::also_in_vm);
-    harness::run("trace steps", tests.collect())
+    harness::run_with_all_programs("trace steps", tests.collect())
 }
 
 fn traced(step: &str, arguments: &[&str]) -> Trace {

@@ -211,7 +211,7 @@ impl Run<'_> {
         };
         let mut variables = format!(
             "DRYDOCK_PROMISES=all,-{other},-mirror DRYDOCK_ONLY={only} \
-             DRYDOCK_PATIENCE={patience} INSTA_UPDATE=no INSTA_WORKSPACE_ROOT={}",
+             DRYDOCK_PATIENCE={patience} DRYDOCK_BUILT=1 INSTA_UPDATE=no INSTA_WORKSPACE_ROOT={}",
             quoted(&self.repo.root)
         );
         if let Some(seed) = std::env::var_os("DRYDOCK_SEED") {

@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         "what_is_hidden_is_empty_be_it_a_file",
         glass::hides_files,
     ));
-    harness::run("exercises", tests)
+    harness::run_with_all_programs("exercises", tests)
 }
 
 fn needing(name: &str, body: fn()) -> Test {

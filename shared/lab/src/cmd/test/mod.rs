@@ -178,6 +178,8 @@ impl Run<'_> {
                 ("DRYDOCK_PROMISES", OsStr::new(&promises)),
                 ("DRYDOCK_EVERYTHING", OsStr::new(everything)),
                 ("DRYDOCK_SEED", seed.as_os_str()),
+                // The programs under test are those that have just been built.
+                ("DRYDOCK_BUILT", OsStr::new("1")),
                 // A test run changes no file of the repository, least of all as root.
                 ("INSTA_UPDATE", OsStr::new("no")),
                 ("INSTA_WORKSPACE_ROOT", run.repo.root.as_os_str()),
