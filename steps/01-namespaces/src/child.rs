@@ -10,6 +10,7 @@ use kit::{Failure, error, marker};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::setrlimit;
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::{ForkResult, chdir, fork, getpid, setsid};
 
 use crate::exec;
@@ -39,6 +40,9 @@ pub(crate) struct Birth<'a> {
     /// The parent itself, if there is a second gate and the container lives with the parent.
     pub(crate) parent: Option<BorrowedFd<'a>>,
 }
+
+/// What a process has unless it is said: new files are for others to read, and not to write.
+const UMASK: u32 = 0o022;
 
 /// What failed, in which mechanism.
 type Failed<'a> = (u8, Failure<'a>);
@@ -289,13 +293,16 @@ impl<'a> Way<'a> {
 
     /// A session of its own: no terminal of ours can be reached by it (TIOCSTI), and with -t it can have one. The first
     /// process of a PID namespace that was started by a session leader is not one itself, so this cannot fail. Then the
-    /// working directory; false if only the user that the command is going to be may be allowed to go there.
+    /// umask, which is no business of the caller's, and the working directory; false if only the user that the command is going to be may be allowed to go there.
     fn session(&self) -> Result<bool, Failure<'a>> {
         setsid().map_err(Failure::of("start a new session", b""))?;
         if self.birth.process.terminal {
             kit::sys::terminal::make_controlling(std::io::stdin())
                 .map_err(Failure::of("take the terminal", b"/dev/tty"))?;
         }
+        umask(Mode::from_bits_truncate(
+            self.birth.process.umask.unwrap_or(UMASK),
+        ));
         match self.change_directory() {
             Err(failure) if failure.errno == Errno::EACCES => Ok(false),
             other => other.map(|()| true),

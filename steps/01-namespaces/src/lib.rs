@@ -32,7 +32,7 @@
 //! | `account.rs`, `user.rs` | who the command is |
 //! | `join.rs` | the namespaces of a container that runs already |
 //! | `init.rs` | PID 1 |
-//! | `terminal.rs`, `pump.rs` | `-t` |
+//! | `terminal.rs`, `pump.rs`, `window.rs` | `-t` |
 //! | `container.rs`, `signals.rs`, `lifetime.rs` | the parent waits |
 //! | `leftover.rs` | how anybody undoes a container |
 
@@ -64,6 +64,7 @@ mod streams;
 mod terminal;
 mod user;
 mod userns;
+mod window;
 
 pub use account::Account;
 pub use container::Container;

@@ -28,6 +28,9 @@ pub struct Process {
     pub user: Option<Account>,
     /// Whether it has a terminal of its own as standard input, output and error.
     pub terminal: bool,
+    /// Which permissions its new files do not have (umask(2)); `None` is 0022, as in Docker and runc, and never the
+    /// caller's.
+    pub umask: Option<u32>,
     /// Its resource limits (getrlimit(2)); others are the caller's.
     pub rlimits: Vec<Rlimit>,
     /// Whether an init of ours is the container's first process and the command its child; else the command itself
@@ -90,6 +93,7 @@ impl Process {
             directory: wanted.directory.clone().or_else(|| image.directory.clone()),
             user: wanted.user.clone(),
             terminal: wanted.terminal,
+            umask: None,
             rlimits: Vec::new(),
             init: wanted.init,
         }

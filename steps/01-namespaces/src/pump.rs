@@ -3,12 +3,14 @@
 use std::io::{Stdin, Stdout};
 use std::os::fd::{AsFd, OwnedFd};
 
-use kit::sys::terminal::{open_peer, set_window_size, window_size};
+use kit::sys::terminal::{open_peer, set_window_size};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::{read, write};
+
+use crate::window::our_size;
 
 /// The two sides, and what is on its way.
 #[derive(Debug)]
@@ -40,7 +42,7 @@ impl Pump {
     /// Takes the master side; with `stdin`, our terminal is put into raw mode and read.
     pub(crate) fn start(master: OwnedFd, stdin: bool) -> Self {
         let _ = fcntl(&master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
-        Self {
+        let pump = Self {
             terminal: Some(Ends {
                 _slave: open_peer(&master).ok(),
                 master,
@@ -51,7 +53,10 @@ impl Pump {
             typed: Vec::new(),
             shown: Vec::new(),
             _raw: stdin.then(RawMode::enter).flatten(),
-        }
+        };
+        // Ours may have changed while the container was being made, when nobody listened to SIGWINCH.
+        pump.resize();
+        pump
     }
 
     /// What poll(2) should wait for. Nothing is read that could not be passed on: a reader that has stopped stops the
@@ -89,7 +94,7 @@ impl Pump {
 
     /// Takes over the size of our terminal.
     pub(crate) fn resize(&self) {
-        if let (Some(ends), Ok(size)) = (&self.terminal, window_size(&self.stdin)) {
+        if let (Some(ends), Some(size)) = (&self.terminal, our_size()) {
             let _ = set_window_size(&ends.master, size);
         }
     }

@@ -5,10 +5,10 @@
 //!       raw mode       pump                     cooked, the session's controlling terminal
 //! ```
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use kit::sys::mount::{clone_tree, move_mount};
-use kit::sys::terminal::{open_peer, set_window_size, window_size};
+use kit::sys::terminal::{open_peer, set_window_size};
 use kit::{Error, Failure, Result};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -20,6 +20,7 @@ use crate::plan::Plan;
 use crate::process::Process;
 use crate::stage::Stage;
 use crate::streams::{Console, Streams};
+use crate::window::our_size;
 
 /// Gives the command a terminal (`-t`), from the container's own `/dev`.
 #[derive(Debug)]
@@ -54,7 +55,7 @@ impl Mechanism for Terminal {
                 "-t gives the command a terminal that is driven from yours: leave it out in a script or a pipe",
             ));
         }
-        self.size = our_window_size();
+        self.size = our_size();
         Ok(())
     }
 
@@ -122,14 +123,4 @@ fn bind_console(slave: &OwnedFd) -> Result<(), Failure<'static>> {
     let target = open(c"/dev/console", flags, Mode::from_bits_truncate(0o600)).map_err(failure)?;
     let mount = clone_tree(slave, c"", libc::AT_EMPTY_PATH).map_err(failure)?;
     move_mount(mount, target).map_err(failure)
-}
-
-fn our_window_size() -> Option<libc::winsize> {
-    [
-        std::io::stdin().as_fd(),
-        std::io::stdout().as_fd(),
-        std::io::stderr().as_fd(),
-    ]
-    .into_iter()
-    .find_map(|descriptor| window_size(descriptor).ok())
 }

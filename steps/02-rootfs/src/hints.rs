@@ -66,7 +66,7 @@ fn at_place(failure: &Failure<'_>) -> Option<&'static str> {
     Some(match (failure.operation, failure.errno) {
         (_, Errno::ELOOP) => {
             "a symbolic link in the root file system is in the way: /proc, /dev and /sys must be directories, nothing \
-             below them is reached through a link, and a link that leads to nothing cannot be made a mount point"
+             below them is reached through a link, and links may not lead in a circle"
         }
         (_, Errno::EROFS) => {
             "this mount point is missing, and the file system that should hold it cannot be written to: make it in the \

@@ -12,10 +12,12 @@ use std::path::Path;
 
 use kit::sys::descriptor::openat2;
 use nix::errno::Errno;
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat, mkdirat, mknodat};
+use nix::sys::stat::{FileStat, SFlag, fstat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
+use crate::dangling;
 use crate::mount::c_string;
+use crate::resolve::{IN_ROOT, STRICT, make_in};
 
 /// Where a [`Place`] is found from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,14 +60,6 @@ struct Step {
     path: CString,
     name: CString,
 }
-
-/// Below a mount of ours: no symbolic link on the way, nor at its end (so no O_NOFOLLOW, which with O_PATH would open the
-/// link itself).
-pub(crate) const STRICT: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS;
-
-/// Below the root: `/` is the container's root, and `..` does not lead above it. The links in procfs that are no paths
-/// but jumps to an open file would lead anywhere.
-const IN_ROOT: u64 = libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS;
 
 impl Place {
     /// `path` is relative and clean.
@@ -131,7 +125,14 @@ impl Place {
                 ),
                 other => other,
             };
-            parent = Some(found?);
+            match found {
+                // The name is there: it is a symbolic link, to nothing.
+                Err(Errno::ELOOP) if self.base == Base::Root => {
+                    let is_file = self.missing == Missing::File;
+                    return dangling::make(base, self.path.to_bytes(), is_file);
+                }
+                found => parent = Some(found?),
+            }
         }
         parent.ok_or(Errno::ENOENT)
     }
@@ -152,25 +153,6 @@ pub(crate) enum Attempt {
     Find,
     Make,
     Check,
-}
-
-/// A new directory or file. If somebody else has just made one, that will do; a symbolic link will not (ELOOP).
-fn make_in(parent: BorrowedFd<'_>, name: &CStr, is_file: bool) -> nix::Result<OwnedFd> {
-    let made = if is_file {
-        mknodat(
-            parent,
-            name,
-            SFlag::S_IFREG,
-            Mode::from_bits_truncate(0o644),
-            0,
-        )
-    } else {
-        mkdirat(parent, name, Mode::from_bits_truncate(0o755))
-    };
-    match made {
-        Ok(()) | Err(Errno::EEXIST) => openat2(parent, name, libc::O_PATH, 0, STRICT),
-        Err(errno) => Err(errno),
-    }
 }
 
 pub(crate) fn is_directory(status: &FileStat) -> bool {
@@ -260,9 +242,17 @@ mod tests {
             let found = root.find(Base::Root, &format!("{link}/made"), Missing::Directory);
             assert_eq!(found, Ok(Some(root.at("inner/made"))), "{link}");
         }
-        // A link to nothing cannot be made into a directory.
-        let refused = root.find(Base::Root, "away/made", Missing::Directory);
-        assert_eq!(refused, Err((Attempt::Make, Errno::ELOOP)));
+        // What a link to nothing leads to is made, and inside too.
+        let found = root.find(Base::Root, "away/made", Missing::Directory);
+        assert_eq!(found, Ok(Some(root.at("outside/made"))));
+        symlink("../run/stub/file", root.at("inner/file")).unwrap();
+        let found = root.find(Base::Root, "inner/file", Missing::File);
+        assert_eq!(found, Ok(Some(root.at("run/stub/file"))));
+        assert!(root.at("run/stub/file").is_file());
+        symlink("two", root.at("one")).unwrap();
+        symlink("/one", root.at("two")).unwrap();
+        let refused = root.find(Base::Root, "one/made", Missing::Directory);
+        assert_eq!(refused, Err((Attempt::Find, Errno::ELOOP)));
         let outside = root.dir.path().join("outside");
         assert_eq!(fs::read_dir(outside).unwrap().count(), 0);
     }

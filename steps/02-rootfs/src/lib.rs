@@ -15,6 +15,7 @@
 mod apply;
 mod bind;
 pub mod cli;
+mod dangling;
 mod dev;
 mod filesystem;
 mod hints;
@@ -25,6 +26,7 @@ mod options;
 mod pinned;
 pub mod plan;
 mod propagation;
+mod resolve;
 mod rootfs;
 mod rootless;
 mod source;

@@ -10,7 +10,8 @@ use kit::sys::mount::{Attributes, FileSystem, clone_tree, move_mount, set_attrib
 use nix::errno::Errno;
 use nix::sys::stat::{FileStat, SFlag, fstat, makedev};
 
-use crate::inside::{STRICT, is_directory};
+use crate::inside::is_directory;
+use crate::resolve::STRICT;
 
 /// What Docker hides (moby, `daemon/pkg/oci/defaults.go`): the host's hardware, memory, keys, and clocks fine enough to
 /// measure its other work by. The per-processor thermal counters are there for the same reason

@@ -120,15 +120,14 @@ fn mount<'p>(
     plan: &'p MountPlan,
     inside: &mut Inside<'_>,
 ) -> Result<OwnedFd, Failure<'p>> {
-    // The modes in the plan are meant as they are written; the command gets back the umask it would have had.
-    let umask_before = umask(Mode::empty());
+    // The modes in the plan are meant as they are written. The command gets a umask of its own before it is executed.
+    umask(Mode::empty());
     let peers = Peers::of(plan)?;
     let root = match source {
         FoundRoot::Directory(directory) => mount_root(directory, plan)?,
         FoundRoot::Made => attach_root(inside, plan)?,
     };
     Places::new(&root, plan, peers).apply()?;
-    umask(umask_before);
     Ok(root)
 }
 // ANCHOR_END: mount

@@ -11,9 +11,9 @@ use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, fstatfs};
 
-use crate::inside::STRICT;
 use crate::mount::Propagation;
 use crate::plan::FileSystem;
+use crate::resolve::STRICT;
 use crate::{dev, filesystem, hints, masks, propagation};
 
 /// When a file system could not be made as planned: what these surroundings may allow instead, or the same errno.

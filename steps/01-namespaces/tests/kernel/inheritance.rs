@@ -27,12 +27,20 @@ pub(crate) fn tests() -> Vec<Test> {
             no_descriptor_is_inherited,
         ),
         test("signals_are_as_new", ROOT, signals_are_as_new),
+        test("the_umask_is_its_own", ROOT, the_umask_is_its_own),
         test(
             "the_command_leads_a_session_without_a_terminal",
             ROOT,
             the_command_leads_a_session_without_a_terminal,
         ),
     ]
+}
+
+fn the_umask_is_its_own() {
+    for theirs in ["077", "0", "027"] {
+        let output = sh("umask").after(&format!("umask {theirs}")).output();
+        assert_eq!(output.assert_code(0).out(), "0022\n", "{theirs}");
+    }
 }
 
 fn the_environment_is_not_inherited() {

@@ -17,6 +17,11 @@ pub(crate) fn tests() -> Vec<Test> {
             the_command_has_a_terminal_of_its_own,
         ),
         test(
+            "the_window_size_is_that_of_any_of_our_streams",
+            ROOT,
+            the_window_size_is_that_of_any_of_our_streams,
+        ),
+        test(
             "the_window_size_is_passed_on",
             ROOT,
             the_window_size_is_passed_on,
@@ -106,6 +111,19 @@ fn the_command_has_a_terminal_of_its_own() {
 fn the_window_size_is_passed_on() {
     let terminal =
         shell("trap 'stty size' WINCH; stty size; echo ready; while :; do sleep 0.02; done");
+    terminal.expect("24 80");
+    terminal.expect("ready");
+    terminal.resize(50, 132);
+    terminal.expect("50 132");
+    terminal.signal(libc::SIGTERM);
+    terminal.wait().assert_code(143);
+}
+
+/// Without `-i`, standard input need not be the terminal.
+fn the_window_size_is_that_of_any_of_our_streams() {
+    let script = "trap 'stty size' WINCH; stty size; echo ready; while :; do sleep 0.02; done";
+    let run = container(&["-t", "--", "sh", "-c", script]);
+    let terminal = run.after("exec </dev/null").under_pty();
     terminal.expect("24 80");
     terminal.expect("ready");
     terminal.resize(50, 132);
