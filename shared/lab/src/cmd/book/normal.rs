@@ -50,7 +50,7 @@ static PID: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)\b((?:pid|process)[
 static SIZE: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"\b\d+(?:\.\d+)? ?(?:[kKMGT]i?B?|B|bytes)\b"));
 static DURATION: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"\b\d+(?:\.\d+)? ?(?:ns|µs|us|ms|s|min|seconds?)\b"));
+    LazyLock::new(|| pattern(r"\b(?:\d+m ?)?\d+(?:\.\d+)? ?(?:ns|µs|us|ms|s|min|seconds?)\b"));
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b\d{2,}\b"));
 static SPACES: LazyLock<Regex> = LazyLock::new(|| pattern(r" {2,}"));
 
@@ -112,6 +112,7 @@ mod tests {
             ("64 MiB", "65 MiB"),
             ("1.9M", "12.1M"),
             ("0.4 s", "12 ms"),
+            ("real 0m 0.52s", "real 1m 0.09s"),
             ("a 123  b", "a 4567 b"),
         ] {
             assert!(!same(one, other), "{one}");

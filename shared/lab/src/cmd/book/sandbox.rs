@@ -38,6 +38,9 @@ pub(crate) struct Setup<'a> {
 /// How long the sandbox may take to be set up, however little its commands may: a busy machine needs seconds for it.
 const SETUP: Duration = Duration::from_secs(300);
 
+/// How long processes that were killed may take to be gone.
+const ENDING: Duration = Duration::from_secs(30);
+
 /// More than anybody would read: a command that prints this much has gone wrong.
 const MOST_OUTPUT: usize = 256 * 1024;
 
@@ -209,6 +212,11 @@ impl Reading {
         // An error means that it has ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // Whatever still ends has the pipe open: the end of file says that nobody is left.
+        let mut rest = [0; 16 * 1024];
+        while self.is_readable(ENDING).unwrap_or(false)
+            && self.reader.read(&mut rest).is_ok_and(|length| length > 0)
+        {}
     }
 }
 
