@@ -25,7 +25,7 @@
 //! |---|---|
 //! | `DRYDOCK_PROMISES` | what this machine has, as [`Need::key`]s or `all`; `all,-swap` takes one away. A promised need that is missing is a failure, not a skip |
 //! | `DRYDOCK_ONLY` | run only the tests that need one of these keys, and with `vm` those that are [`Test::also_in_vm`] |
-//! | `DRYDOCK_EVERYTHING` | try every case where else a [`sample`] of them is tried |
+//! | `DRYDOCK_EVERYTHING` | try every case where else a [`sample()`] of them is tried |
 //! | `DRYDOCK_SEED` | which sample it is: a failed test names its own |
 //! | `DRYDOCK_PATIENCE` | a factor on all time limits, for slow machines |
 //! | `DRYDOCK_REPORT` | a file to which each outcome is appended, one JSON object a line |

@@ -27,8 +27,13 @@ pub struct RootOptions {
     #[arg(long, requires = "root")]
     pub read_only: bool,
 
-    /// Show a file or directory of the host in the container; OPTIONS are ro, rw, [r]private, [r]slave, [r]shared (repeatable)
-    #[arg(long, value_name = "SRC:DST[:OPTIONS]", requires = "root")]
+    /// Files and directories of the host that are shown in the container, as [`Bind::parse`] reads them.
+    #[arg(
+        long,
+        value_name = "SRC:DST[:OPTIONS]",
+        requires = "root",
+        help = "Show a file or directory of the host in the container; OPTIONS are ro, rw, [r]private, [r]slave, [r]shared (repeatable)"
+    )]
     pub bind: Vec<OsString>,
 
     /// Mount an empty file system in memory (repeatable)
